@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The system's clocks and the one that tests turn.
+#include "clock.h"
+
+#include "util.h"
+
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+        struct timespec ts;
+
+        clock_gettime(id, &ts);
+        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int64_t system_wall_ms(const struct clock *c _unused_)
+{
+        return read_ms(CLOCK_REALTIME);
+}
+
+static int64_t system_boot_ms(const struct clock *c _unused_)
+{
+        return read_ms(CLOCK_BOOTTIME);
+}
+
+const struct clock clock_system = {.wall_ms = system_wall_ms, .boot_ms = system_boot_ms};
+
+static int64_t fake_wall_ms(const struct clock *c)
+{
+        return container_of(c, const struct clock_fake, clock)->wall_now_ms;
+}
+
+static int64_t fake_boot_ms(const struct clock *c)
+{
+        return container_of(c, const struct clock_fake, clock)->boot_now_ms;
+}
+
+void clock_fake_init(struct clock_fake *c, int64_t wall_s)
+{
+        *c = (struct clock_fake){
+                .clock = {.wall_ms = fake_wall_ms, .boot_ms = fake_boot_ms},
+                .wall_now_ms = wall_s * 1000,
+                .boot_now_ms = 1000,
+        };
+}
+
+void clock_fake_advance_ms(struct clock_fake *c, int64_t ms)
+{
+        c->wall_now_ms += ms;
+        c->boot_now_ms += ms;
+}
+
+void clock_fake_step_wall_ms(struct clock_fake *c, int64_t ms)
+{
+        c->wall_now_ms += ms;
+}
