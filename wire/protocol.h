@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Message types and field tags of the three sockets. docs/PROTOCOL.md is the contract; this header is its
+// spelling in C. Numbers are append-only. Who may send what is decided by the peer's uid in the kernel, see
+// the table there.
+#pragma once
+
+enum msg_type {
+        // login.sock: a PAM module (peer uid 0) and valetkeyd
+        MSG_AUTHENTICATE = 1, // → user, service, rhost?, tty?, host?: start a federated sign-in
+        MSG_PROMPT = 2, // ← text (one message for the conversation), expires_in: show this, go on waiting
+        MSG_AUTHENTICATED = 3, // ← handle: signed in as that user
+        MSG_COMMIT = 4,        // → handle, user, service, rhost?: the session opens; ← MSG_OK with uid
+        MSG_DROP = 5,          // → handle: forget it; ← MSG_OK
+        MSG_CLOSE = 6,         // → user: a session of the user closed (a hint); ← MSG_OK
+
+        // claim.sock: a user's broker (peer uid = that user) and valetkeyd
+        MSG_CLAIM = 16, // → (nothing): is a grant of mine waiting?
+        MSG_GRANT = 17, // ← grant_id, grant: here; or MSG_ERROR with OUTCOME_NOTHING
+        MSG_ACK = 18,   // → grant_id: stored; ← MSG_OK, after which valetkeyd has forgotten it
+
+        // credentials.sock: a program of the same uid and its broker
+        MSG_GET_CREDENTIALS = 32, // → role?, min_ttl?: ← MSG_CREDENTIALS
+        MSG_CREDENTIALS = 33,     // ← json: the credential_process document, whole
+        MSG_STATUS = 34,          // → (nothing): ← MSG_JSON
+        MSG_JSON = 35,            // ← json
+        MSG_LOGIN = 36,           // → identity?, flow?: ← MSG_SIGN_IN, later MSG_OK or MSG_ERROR
+        MSG_SIGN_IN = 37, // ← uri, uri_complete?, user_code, expires_in, text: show this to the person
+        MSG_LOGOUT = 38,  // → identity?: ← MSG_OK
+        MSG_REFRESH = 39, // → role?: drop what is cached and fetch anew; ← MSG_OK
+
+        // anywhere
+        MSG_OK = 64,
+        MSG_ERROR = 65, // ← outcome, message: one plain sentence; request_id?
+};
+
+enum msg_tag {
+        TAG_USER = 1,
+        TAG_SERVICE = 2,
+        TAG_RHOST = 3,
+        TAG_TTY = 4,
+        TAG_TEXT = 5,       // UTF-8, several lines
+        TAG_EXPIRES_IN = 6, // u32, seconds
+        TAG_HANDLE = 7,     // 32 lower-case hex digits
+        TAG_UID = 8,        // u32
+        TAG_OUTCOME = 9,    // u32, enum outcome
+        TAG_MESSAGE = 10,   // one sentence
+        TAG_GRANT_ID = 11,  // u64
+        TAG_GRANT = 12,     // a grant, see lib/grant.h
+        TAG_ROLE = 13,
+        TAG_MIN_TTL = 14, // u32, seconds of life the caller wants
+        TAG_JSON = 15,
+        TAG_IDENTITY = 16,
+        TAG_FLOW = 17, // "device" or "browser"
+        TAG_URI = 18,
+        TAG_URI_COMPLETE = 19,
+        TAG_USER_CODE = 20,
+        TAG_REQUEST_ID = 21,
+};
+
+#define HANDLE_HEX 32 // digits of a handle, without NUL
