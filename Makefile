@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# valetkey's one Makefile: non-recursive, everything built lands in build/.
+#
+#   make            the programs and modules          make check     dependencies, build, all tests
+#   make demo       dependencies, build, the demo     make lint      format, analysers, headers alone
+#   make fuzz       every fuzz target for FUZZ_SECONDS  make replay  the corpora once, under gcc
+#   make bench      the benchmarks                    make install   DESTDIR= PREFIX= honoured
+#
+# Knobs: CC=clang  SAN=address,undefined  DEBUG=1  V=1  CFLAGS= LDFLAGS= (kept: dpkg-buildflags works)
+
+VERSION := 0.1.0
+
+PREFIX        ?= /usr
+SYSCONFDIR    ?= /etc
+LOCALSTATEDIR ?= /var
+RUNDIR        ?= /run
+BINDIR        ?= $(PREFIX)/bin
+LIBEXECDIR    ?= $(PREFIX)/libexec/valetkey
+MULTIARCH     ?= $(shell $(CC) -print-multiarch 2>/dev/null)
+PAMDIR        ?= $(PREFIX)/lib/$(MULTIARCH)/security
+DATADIR       ?= $(PREFIX)/share
+MANDIR        ?= $(DATADIR)/man
+UNITDIR       ?= $(PREFIX)/lib/systemd/system
+USERUNITDIR   ?= $(PREFIX)/lib/systemd/user
+
+comma := ,
+B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),/debug)
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-8s%s\n' '$(1)' '$(2)')
+
+PKGS := libcurl openssl jansson cjose expat libevent_core libevent_extra dbus-1 libqrencode
+# Nothing is asked of pkg-config until something is built: "make demo" on a bare machine installs it first.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $$(PKGS)))$(PKG_CFLAGS)
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Werror
+HARDEN := -fstack-protector-strong -fstack-clash-protection
+HARDEN_LD := -Wl,-z,relro -Wl,-z,now
+ifeq ($(SAN),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN_LD += -Wl,-z,defs
+else
+SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+INC := -Ilib -Iwire -Itable -Inet -Idbus
+DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
+        -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
+        -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"'
+OPT := $(if $(DEBUG),-O0 -g3,-O2 -g)
+ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) $(INC) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(OPT) $(SANFLAGS) $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)
+
+L_CRYPTO := -lcrypto
+L_LIB := -lcjose -ljansson -lexpat $(L_CRYPTO)
+L_NET := -lcurl -levent_extra -levent_core -ldbus-1 $(L_LIB)
+L_ALL := -lqrencode -lpam $(L_NET)
+
+# ---- sources: a file in a folder belongs to that folder's part; main.c is never in an archive -----------------
+
+srcs = $(filter-out %/main.c %/shim.c,$(sort $(wildcard $(1)/*.c)))
+objs = $(patsubst %.c,$(B)/%.o,$(1))
+
+ARCHIVE_SRC := $(foreach d,lib wire table net,$(call srcs,$(d)))
+PAM_SRC     := $(call srcs,pam)
+NSS_SRC     := $(call srcs,nss)
+MODULE_SRC  := $(call srcs,wire) $(call srcs,table)
+PART_DIRS   := signin broker dbus cli sandbox
+
+ARCHIVE := $(B)/libvaletkey.a
+PARTS   := $(foreach d,$(PART_DIRS),$(if $(call srcs,$(d)),$(B)/lib$(d).a))
+LIBS_ALL := -Wl,--start-group $(PARTS) $(ARCHIVE) -Wl,--end-group
+
+PROGRAMS := $(if $(wildcard signin/main.c),$(B)/valetkeyd) $(if $(wildcard broker/main.c),$(B)/valetkey-broker) \
+            $(if $(wildcard cli/main.c),$(B)/valetkey) $(if $(wildcard cli/shim.c),$(B)/valetkey-credential-process) \
+            $(if $(wildcard sandbox/main.c),$(B)/valetkey-sandbox)
+MODULES  := $(if $(PAM_SRC),$(B)/pam_valetkey.so) $(if $(NSS_SRC),$(B)/libnss_valetkey.so.2)
+
+UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+UNITS     := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
+FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/replay_%,$(FUZZ_SRC))
+HELPER_SRC := $(sort $(wildcard tests/helpers/*.c))
+HELPERS   := $(patsubst %.c,$(B)/%,$(HELPER_SRC))
+BENCH_SRC := $(sort $(wildcard bench/*.c))
+BENCHES   := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+MAN_SRC   := $(sort $(wildcard docs/man/*.scd))
+MANS      := $(patsubst docs/man/%.scd,$(B)/man/%,$(MAN_SRC))
+
+.PHONY: all programs clean demo check check-run replay lint fuzz bench install tests FORCE
+all: programs $(MANS)
+programs: $(PROGRAMS) $(MODULES)
+tests: programs $(UNITS) $(REPLAYS) $(HELPERS)
+
+# ---- rules ----------------------------------------------------------------------------------------------------
+
+# The flags stamp: its content changes when the flags do, and everything depends on it.
+FLAGS_NOW = $(CC) $(ALL_CFLAGS) | $(ALL_LDFLAGS)
+$(B)/.flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$@
+
+$(B)/%.o: %.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+define ar_rule
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+endef
+$(ARCHIVE): $(call objs,$(ARCHIVE_SRC))
+	$(ar_rule)
+define part_rule
+$(B)/lib$(1).a: $(call objs,$(call srcs,$(1)))
+	$$(ar_rule)
+endef
+$(foreach d,$(PART_DIRS),$(eval $(call part_rule,$(d))))
+
+define link_rule
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LINK_LIBS)
+endef
+$(B)/valetkeyd: LINK_LIBS = -lqrencode $(L_NET)
+$(B)/valetkeyd: $(B)/signin/main.o $(B)/libsignin.a $(ARCHIVE)
+	$(link_rule)
+$(B)/valetkey-broker: LINK_LIBS = $(L_NET)
+$(B)/valetkey-broker: $(B)/broker/main.o $(B)/libbroker.a $(ARCHIVE)
+	$(link_rule)
+$(B)/valetkey: LINK_LIBS = $(L_NET)
+$(B)/valetkey: $(B)/cli/main.o $(B)/libcli.a $(if $(call srcs,dbus),$(B)/libdbus.a) $(ARCHIVE)
+	$(link_rule)
+$(B)/valetkey-sandbox: LINK_LIBS = -lpam $(L_NET)
+$(B)/valetkey-sandbox: $(B)/sandbox/main.o $(B)/libsandbox.a $(ARCHIVE)
+	$(link_rule)
+# The shim: static, so that starting it is one execve and no dynamic linking. (A sanitiser cannot be static.)
+$(B)/valetkey-credential-process: $(call objs,cli/shim.c $(call srcs,wire))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(SAN),-pie,-static-pie) -o $@ $^
+
+define module_rule
+	@mkdir -p $(@D)
+	$(call say,SO,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,nodelete -Wl,--version-script=$(filter %.map,$^) \
+		-Wl,-soname,$(@F) -o $@ $(filter %.o,$^) $(LINK_LIBS)
+endef
+$(B)/pam_valetkey.so: LINK_LIBS = -lpam
+$(B)/pam_valetkey.so: $(call objs,$(PAM_SRC) $(MODULE_SRC)) pam/module.map
+	$(module_rule)
+$(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) $(call srcs,table)) nss/module.map
+	$(module_rule)
+
+# Unit tests go through tests/unit/fault.c: malloc, calloc, realloc, strdup and free are wrapped, so a test can make
+# the n-th allocation fail and look at every block as it is freed.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup,--wrap=free
+$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/tests/unit/fault.o $(PARTS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie $(WRAP) -o $@ $(filter %.o,$^) $(LIBS_ALL) $(L_ALL) -lcmocka -lm
+$(B)/tests/helpers/%: $(B)/tests/helpers/%.o $(PARTS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) $(LIBS_ALL) $(L_ALL)
+$(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(PARTS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) $(LIBS_ALL) $(L_ALL)
+$(B)/tests/fuzz/run_%: $(B)/tests/fuzz/%.o $(PARTS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -pie -o $@ $(filter %.o,$^) $(LIBS_ALL) $(L_ALL)
+$(B)/bench/%: $(B)/bench/%.o $(PARTS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) $(LIBS_ALL) $(L_ALL)
+.PRECIOUS: $(B)/%.o
+
+$(B)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)scdoc <$< >$@.tmp && mv $@.tmp $@
+
+# ---- the two commands -----------------------------------------------------------------------------------------
+
+demo:
+	@packaging/deps build demo
+	@$(MAKE) --no-print-directory programs
+	@tests/demo $(if $(APPROVE),--approve=$(APPROVE)) --build=$(B)
+
+check:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory check-run
+
+check-run: all tests
+	@/usr/bin/python3 tests/run --build=$(B) $(TESTS)
+
+# ---- the rest -------------------------------------------------------------------------------------------------
+
+replay: $(REPLAYS)
+	@/usr/bin/python3 tests/run --build=$(B) --only=replay
+
+lint:
+	@packaging/deps build lint
+	@tests/lint
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@packaging/deps build lint
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/run_%,$(FUZZ_SRC))
+	@tests/fuzz/run --build=$(B) --seconds=$(FUZZ_SECONDS)
+
+bench:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory programs $(BENCHES)
+	@bench/run --build=$(B)
+
+include packaging/install.mk
+
+clean:
+	rm -rf build
+
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d' -not -path '*/build/*/san-*' 2>/dev/null)
