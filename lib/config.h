@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration (UAPI order: /usr/lib < /run < /etc, each with .conf.d drop-ins, then the user's own). A
+// strict reader: unknown sections and keys, duplicates, bad values and values over 4096 bytes are errors that
+// name file and line. Documented in valetkey.conf(5); a test holds the key table against that page.
+#pragma once
+
+#include "err.h"
+#include "grant.h"
+
+struct config_identity {
+        char *name;
+        enum source_type type;
+        char *issuer, *client_id;
+        char *client_secret_file; // NULL; treated as public (Google's device flow)
+        char *scopes;             // NULL: chosen from discovery
+        char *ca_file;            // NULL: the system's trust store
+        char *username_claim;     // NULL: users are bound in the table only
+        bool username_claim_is_immutable;
+        char *username_strip;      // NULL
+        char **allow_groups;       // NULL-terminated; NULL: no group rule
+        char *groups_claim;        // "groups"
+        bool revocation_per_grant; // revocation = per-grant | none (default none)
+};
+
+struct config_role {
+        char *name;
+        char *identity; // set: a web-identity role (also by default when there is exactly one identity)
+        char *role_arn;
+        int64_t duration_s;
+        char *session_name; // NULL: the grant's display name
+        char *region;       // the workload's; NULL
+        char *sts_region;   // NULL
+        char *sts_endpoint; // NULL: by sts_region
+        char *ca_file;      // for STS; NULL: the system's
+};
+
+struct config_signin {         // valetkeyd
+        char *identity;        // which identity PAM sign-ins use; default: the only one
+        int64_t max_age_s;     // account: longest time since the last successful sign-in; 0: no limit
+        int64_t handle_life_s; // how long an uncommitted handle lives (120 s)
+        int64_t grant_life_s;  // how long an unclaimed grant lives (10 min)
+        unsigned max_flows, max_flows_per_rhost; // concurrent sign-ins (64, 4); one per user always
+};
+
+struct config {
+        struct config_identity *identities;
+        size_t n_identities;
+        struct config_role *roles;
+        size_t n_roles;
+        char *default_role; // NULL
+        struct config_signin signin;
+};
+
+// How the files are found: main file, then NAME.d/*.conf beside it in byte order; later ones win key by key
+// over earlier *files*, but inside one file a duplicate is an error.
+struct config_source {
+        const char *const
+                *dirs; // e.g. {"/usr/lib/valetkey", "/run/valetkey", "/etc/valetkey", NULL}, lowest first
+        const char *user_file; // NULL, or ~/.config/valetkey/valetkey.conf: roles and defaults only
+        bool check_owner;      // files must be owned by root (or the reader) and not writable by others
+};
+extern const char *const config_dirs_system[];
+
+// 0; -ENOENT when there is no file at all; -EBADMSG, -EPERM with "FILE:LINE: what is wrong".
+int config_load(struct config **ret, const struct config_source *src, struct err *err) _must_check_;
+// The same from memory, for tests and fuzzing; name stands for the file's name in messages.
+int config_parse(
+        struct config **ret, const char *name, const char *text, size_t n, struct err *err) _must_check_;
+struct config *config_ref(struct config *c);
+struct config *config_unref(struct config *c);
+DEFINE_CLEANUP(struct config *, config_unref);
+
+const struct config_role *config_find_role(const struct config *c, const char *name);
+const struct config_identity *config_find_identity(const struct config *c, const char *name);
+
+// The key table, for the test that holds the man page against it: "section key", NULL-terminated.
+const char *const *config_known_keys(void);

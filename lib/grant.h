@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A grant: the token set of one sign-in and what was verified about it. valetkeyd makes one, the user's
+// broker keeps it. Its serial form is a frame (wire/frame.h): versioned, bounded, no JSON heap. It travels
+// over claim.sock and lives in the broker's stored state.
+#pragma once
+
+#include "buf.h"
+#include "err.h"
+#include "secret.h"
+
+enum source_type {
+        SOURCE_OIDC = 1, // later also: identity-center, saml, token-file
+};
+const char *source_type_name(enum source_type t);                // "oidc"
+int source_type_from_name(const char *s, enum source_type *ret); // -ENOENT
+
+struct grant {
+        enum source_type type;
+        char *identity; // the configuration's section name
+        char *issuer;
+        char *client_id;
+        char *subject;  // verified
+        char *username; // the local user it opens; NULL for a sign-in without valetkeyd
+        char *display;  // who, for session names and status: preferred_username, else email, else subject
+        struct secret *id_token, *access_token, *refresh_token; // refresh and access may be NULL
+        int64_t id_token_exp_s;
+        int64_t refresh_exp_s; // 0: not known
+        int64_t signed_in_at_s;
+        char *scope;             // NULL: not said
+        char *sender_constraint; // reserved for DPoP; NULL
+};
+
+#define GRANT_TYPE 100                                                     // frame type of the serial form
+int grant_encode(struct secret **ret, const struct grant *g) _must_check_; // -EMSGSIZE over FRAME_MAX - 1024
+int grant_decode(struct grant *ret, const void *p, size_t n, struct err *err) _must_check_; // -EBADMSG
+void grant_deinit(struct grant *g);

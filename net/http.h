@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The HTTPS client: libcurl's multi-socket interface on our loop. https only (http for loopback hosts), no
+// redirects, no cookies, no netrc, no verbose, connect and total deadlines, and a body cap enforced as the
+// bytes arrive.
+#pragma once
+
+#include "buf.h"
+#include "err.h"
+#include "loop.h"
+#include "outcome.h"
+#include "secret.h"
+
+struct http; // one per process
+int http_new(struct http **ret, struct loop *l) _must_check_;
+struct http *http_free(struct http *h);
+
+struct http_request {
+        const char *url;                    // copied
+        const char *ca_file;                // NULL: the system's store
+        const struct secret *form;          // POST body (x-www-form-urlencoded), copied; NULL: GET
+        const char *accept;                 // NULL: none
+        const struct secret *authorization; // header value, NULL: none
+        const char *const *headers;         // more "Name: value", NULL-terminated, or NULL; copied
+        size_t body_max;                    // 0: 1 MiB
+        int64_t timeout_ms;                 // total; 0: 20 s
+};
+
+struct http_response {
+        int status;
+        struct buf body;
+        char content_type[128];
+        int64_t date_s;        // Date header; 0 where absent or unreadable
+        int64_t retry_after_s; // -1 where absent
+};
+
+struct http_op;
+// outcome OUTCOME_OK whenever a complete HTTP response came, whatever its status; otherwise
+// OUTCOME_UNREACHABLE, OUTCOME_TIMEOUT, OUTCOME_BAD_ANSWER (too large, cut) with err in one sentence that
+// names the host. The response is borrowed for the call.
+typedef void (*http_done_fn)(
+        void *arg, enum outcome outcome, struct http_response *response, const struct err *err);
+int http_start(struct http_op **ret, struct http *h, const struct http_request *q, http_done_fn done,
+        void *arg) _must_check_;
+struct http_op *http_op_free(struct http_op *op);
+
+// A process-wide set-up for executables: zeroing allocators into libcurl, jansson and libevent, signals of
+// the caller's choice blocked first. Call once, before anything else of these libraries.
+int net_global_init(void) _must_check_;

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The daemons' log. One line an event: a stable event id, then key=value. Goes to stderr; with a "<N>"
+// priority in front when the journal reads it (JOURNAL_STREAM names our stderr). Never: bodies, headers,
+// tokens, URLs with a query, names of users who may not exist.
+#pragma once
+
+#include "util.h"
+
+enum log_level {
+        LOG_E_ERROR = 3,
+        LOG_E_WARNING = 4,
+        LOG_E_NOTICE = 5,
+        LOG_E_INFO = 6,
+        LOG_E_DEBUG = 7,
+};
+
+void log_init(const char *program, enum log_level max);
+// log_event(LOG_E_NOTICE, "signin.done", "user=%s issuer=%s", …): values are sanitised and quoted where
+// needed.
+void log_event(enum log_level level, const char *event, const char *fmt, ...) _printf_(3, 4);
+// First 8 hex digits of SHA-256: how a token may be named in a log.
+void log_fingerprint(char dst[9], const void *p, size_t n);

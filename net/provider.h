@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The OpenID provider as a set of operations: discovery with JWKS, device flow, refresh, revocation — each
+// asynchronous, cancellable, with a deadline, retried only where retrying is right. Every ID token that comes
+// out has been verified.
+#pragma once
+
+#include "http.h"
+#include "jwt.h"
+#include "oidc.h"
+
+// What is known of one provider; discovery and JWKS are fetched when first needed, kept for an hour, and the
+// JWKS fetched anew (at most once a minute) when a token names an unknown key. Shared by all operations on
+// it.
+struct provider_options {
+        const char *issuer, *client_id;
+        const struct secret *client_secret; // NULL
+        const char *scopes;                 // NULL: chosen from discovery
+        const char *ca_file;                // NULL
+};
+struct provider;
+int provider_new(
+        struct provider **ret, struct http *h, const struct provider_options *o) _must_check_; // copies
+struct provider *provider_free(struct provider *p);                      // after its operations
+const struct oidc_metadata *provider_metadata(const struct provider *p); // NULL before discovery
+// Seconds the provider's clock is ahead of ours by its last Date header; 0 when unknown.
+int64_t provider_skew_s(const struct provider *p);
+
+struct provider_result {
+        enum outcome outcome;
+        struct err err;
+        struct oidc_tokens tokens; // take what is needed
+        struct jwt_claims claims;  // of tokens.id_token, verified; all NULL when no id_token came (refresh)
+        int64_t obtained_at_s;
+};
+struct provider_op;
+typedef void (*provider_done_fn)(void *arg, struct provider_result *result); // result borrowed for the call
+struct provider_op *provider_op_free(struct provider_op *op);
+
+// Discovery and JWKS only ("is it there, does it make sense").
+int provider_discover_start(
+        struct provider_op **ret, struct provider *p, provider_done_fn done, void *arg) _must_check_;
+
+// Device flow (RFC 8628): prompt() once, then polling at the provider's interval (slow_down: +5 s) until
+// done().
+typedef void (*provider_prompt_fn)(void *arg, const struct oidc_device *device);
+int provider_device_start(struct provider_op **ret, struct provider *p, provider_prompt_fn prompt,
+        provider_done_fn done, void *arg) _must_check_;
+
+// Refresh. expect_subject: a new ID token must name it. Outcomes: NEEDS_LOGIN for invalid_grant,
+// interaction_required and their kin; UNREACHABLE, TIMEOUT, THROTTLED may be retried by the caller;
+// tokens.refresh_token is NULL where the provider did not rotate it (the old one stays good).
+int provider_refresh_start(struct provider_op **ret, struct provider *p, const struct secret *refresh_token,
+        const char *expect_subject, provider_done_fn done, void *arg) _must_check_;
+
+// Revocation (RFC 7009), bounded by 2 s. MISCONFIGURED where the provider has no endpoint.
+int provider_revoke_start(struct provider_op **ret, struct provider *p, const struct secret *refresh_token,
+        provider_done_fn done, void *arg) _must_check_;
