@@ -28,5 +28,8 @@ struct url {
 
 // Absolute http(s) URLs without user info, white space or control characters. -EBADMSG with err.
 int url_parse(struct url *ret, const char *s, struct err *err) _must_check_;
-// https anywhere; http only to 127.0.0.0/8, [::1] or localhost (sandbox and tests). -EPERM with err.
+// https anywhere; http only to 127.0.0.0/8, [::1] or localhost (sandbox and tests). -EPERM (or -EBADMSG when
+// it is no URL) with err.
 int url_check_callable(const char *s, struct err *err) _must_check_;
+// True for a well-formed URL whose host is on the loopback interface (as above).
+bool url_is_loopback(const char *s);
