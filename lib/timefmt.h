@@ -15,5 +15,5 @@ void time_format_iso(char dst[TIME_ISO_LEN + 1], int64_t s); // whole seconds, "
 void time_format_amz(char dst[TIME_AMZ_LEN + 1], int64_t s); // 20150830T123600Z
 int time_parse_amz(const char *s, int64_t *ret_s) _must_check_;
 int time_parse_http(const char *s, int64_t *ret_s) _must_check_; // IMF-fixdate only
-// "90", "15m", "1h", "12h" → seconds; bounded by int32. -EBADMSG.
+// "90", "90s", "15m", "12h", "2d" → seconds; bounded by int32. -EBADMSG.
 int time_parse_duration(const char *s, int64_t *ret_s) _must_check_;
