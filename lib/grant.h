@@ -31,7 +31,9 @@ struct grant {
         char *sender_constraint; // reserved for DPoP; NULL
 };
 
-#define GRANT_TYPE 100                                                     // frame type of the serial form
-int grant_encode(struct secret **ret, const struct grant *g) _must_check_; // -EMSGSIZE over FRAME_MAX - 1024
-int grant_decode(struct grant *ret, const void *p, size_t n, struct err *err) _must_check_; // -EBADMSG
+#define GRANT_TYPE 100 // frame type of the serial form
+// 0; -EINVAL for a grant that is incomplete or over a bound; -EMSGSIZE over FRAME_MAX - 1024; -ENOMEM.
+int grant_encode(struct secret **ret, const struct grant *g) _must_check_;
+// 0 and ret filled; -EBADMSG with err; -ENOMEM. A field of an unknown mandatory tag is refused.
+int grant_decode(struct grant *ret, const void *p, size_t n, struct err *err) _must_check_;
 void grant_deinit(struct grant *g);
