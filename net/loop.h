@@ -13,7 +13,8 @@
 struct event_base;
 struct loop;
 
-// clock: clock_system, or a clock_fake's; with a fake one timers fire only from loop_turn().
+// clock: clock_system, or a clock_fake's; with a fake one time moves only in loop_turn(). What is due without
+// moving it (a wait of 0: "later") fires from the running loop too.
 int loop_new(struct loop **ret, const struct clock *clock) _must_check_;
 struct loop *loop_free(struct loop *l);
 DEFINE_CLEANUP(struct loop *, loop_free);

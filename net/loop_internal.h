@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of the loop share: loop.c (the base), timer.c (both queues), watch.c, signal.c.
+#pragma once
+
+#include "loop.h"
+
+#include <event2/event.h>
+
+enum timer_clock {
+        TIMER_BOOT,
+        TIMER_WALL,
+        TIMER_CLOCKS,
+};
+
+// Armed timers of one clock in the order they are due; the descriptor is set to the first.
+struct timer_queue {
+        struct timer *first;
+        int fd; // timerfd; -1 with a fake clock
+        struct event *event;
+        int64_t set_to_ms; // what fd is set to; INT64_MAX: nothing
+};
+
+struct signal_entry {
+        struct signal_entry *next;
+        int signal;
+        void (*cb)(int signal, void *arg);
+        void *arg;
+};
+
+struct loop {
+        struct event_base *base;
+        const struct clock *clock;
+        bool fake, quit;
+        struct timer_queue queues[TIMER_CLOCKS];
+        uint64_t timer_seq;    // orders timers that are due together, and tells older from newer
+        bool stepped;          // the wall clock was set: every wall timer fires
+        int64_t wall_offset;   // fake clock: wall - boot when last looked
+        struct event *due_now; // fake clock: makes the loop run what is due already
+        struct signal_entry *signals;
+        int signal_fd;
+        struct event *signal_event;
+};
+
+int timers_init(struct loop *l);
+void timers_deinit(struct loop *l);
+// Fires, once each, the timers that are due and were armed before this call; true when one fired.
+bool timers_fire(struct loop *l);
+// Boot milliseconds until the next timer, 0 when one is due, INT64_MAX when none is armed.
+int64_t timers_wait_ms(const struct loop *l);
+void signals_deinit(struct loop *l);
