@@ -176,7 +176,7 @@ static int receive(struct packet_conn *c, uint8_t *room, size_t *n, struct frame
 
 static void on_ready(unsigned ready, void *arg)
 {
-        uint8_t room[FRAME_MAX]; // not cleared before: only what the kernel writes is read
+        static uint8_t room[FRAME_MAX]; // one loop, one thread, and callbacks do not run the loop
         struct packet_conn *c = arg;
         struct err err = ERR_INIT;
         int fds[FDS_MAX] = {-1, -1, -1, -1};
