@@ -12,7 +12,7 @@
 
 #define JWT_TOKEN_MAX     20000 // what STS accepts
 #define JWT_SUB_MAX       255   // OIDC Core §2: 255 ASCII characters
-#define JWT_JWKS_KEYS_MAX 64    // usable keys kept of one JWKS
+#define JWT_JWKS_KEYS_MAX 1024  // usable keys kept of one JWKS
 #define JWT_LEEWAY_S      60
 
 enum jwt_result {
