@@ -24,14 +24,16 @@ struct oidc_metadata {
 
 // issuer + "/.well-known/openid-configuration" (a path of the issuer stays; a trailing slash does not
 // double).
+// 0, -EINVAL (not callable, or with a query or fragment), -ENOMEM.
 int oidc_discovery_url(const char *issuer, char **ret) _must_check_;
 // The document's issuer must equal the given one to the byte, every endpoint must be callable
-// (url_check_callable). 0, -ENOMEM, -EBADMSG.
+// (url_check_callable), and none on this machine unless the issuer is. 0, -ENOMEM, -EBADMSG.
 int oidc_metadata_parse(struct oidc_metadata *ret, const char *issuer, const void *json, size_t n,
         struct err *err) _must_check_;
 void oidc_metadata_deinit(struct oidc_metadata *m);
 // What to ask for: wanted (space-separated) or, when NULL, those of "openid profile email offline_access
 // groups" that the provider lists ("openid offline_access" where it lists nothing). Always has openid.
+// 0, -EINVAL (an illegal scope), -EMSGSIZE, -ENOMEM.
 int oidc_choose_scope(const struct oidc_metadata *m, const char *wanted, char **ret) _must_check_;
 
 struct oidc_device {
@@ -79,6 +81,7 @@ struct oidc_client {
         const char *client_id;
         const struct secret *client_secret; // NULL for public clients
 };
+// All return the error of the buffer.
 int oidc_device_request(struct buf *out, const struct oidc_client *c, const char *scope);
 int oidc_device_token_request(struct buf *out, const struct oidc_client *c, const struct secret *device_code);
 int oidc_code_token_request(struct buf *out, const struct oidc_client *c, const struct secret *code,
