@@ -63,7 +63,9 @@ objs = $(patsubst %.c,$(B)/%.o,$(1))
 ARCHIVE_SRC := $(foreach d,lib wire table net,$(call srcs,$(d)))
 PAM_SRC     := $(call srcs,pam)
 NSS_SRC     := $(call srcs,nss)
-MODULE_SRC  := $(call srcs,wire) $(call srcs,table)
+# In other people's processes only the reader of the table is loaded, never its writer.
+READER_SRC  := $(filter-out table/write%,$(call srcs,table))
+MODULE_SRC  := $(call srcs,wire) $(READER_SRC)
 PART_DIRS   := signin broker dbus cli sandbox
 
 ARCHIVE := $(B)/libvaletkey.a
@@ -150,7 +152,7 @@ endef
 $(B)/pam_valetkey.so: LINK_LIBS = -lpam
 $(B)/pam_valetkey.so: $(call objs,$(PAM_SRC) $(MODULE_SRC)) pam/module.map
 	$(module_rule)
-$(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) $(call srcs,table)) nss/module.map
+$(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) wire/name.c $(READER_SRC)) nss/module.map
 	$(module_rule)
 
 # Unit tests go through tests/unit/fault.c: malloc, calloc, realloc, strdup and free are wrapped, so a test can make

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bytes of the table, put together and taken apart one by one: no alignment, no padding, nothing of this
+// machine. A decoder never trusts a length it has not compared with what is there.
+#include "format.h"
+
+#include "name.h"
+
+#include <string.h>
+
+void table_put16(uint8_t *p, uint32_t v)
+{
+        p[0] = (uint8_t)v;
+        p[1] = (uint8_t)(v >> 8);
+}
+
+void table_put32(uint8_t *p, uint32_t v)
+{
+        table_put16(p, v);
+        table_put16(p + 2, v >> 16);
+}
+
+void table_put64(uint8_t *p, uint64_t v)
+{
+        table_put32(p, (uint32_t)v);
+        table_put32(p + 4, (uint32_t)(v >> 32));
+}
+
+uint32_t table_get16(const uint8_t *p)
+{
+        return (uint32_t)(p[0] | p[1] << 8);
+}
+
+uint32_t table_get32(const uint8_t *p)
+{
+        return table_get16(p) | table_get16(p + 2) << 16;
+}
+
+uint64_t table_get64(const uint8_t *p)
+{
+        return table_get32(p) | (uint64_t)table_get32(p + 4) << 32;
+}
+
+uint32_t table_crc(uint32_t c, const void *bytes, size_t n)
+{
+        // Four bits at a time: sixteen constants instead of 256, and quick enough for a record.
+        static const uint32_t nibble[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190,
+                0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+        const uint8_t *p = bytes;
+
+        c = ~c;
+        for (size_t i = 0; i < n; i++) {
+                c ^= p[i];
+                c = c >> 4 ^ nibble[c & 15];
+                c = c >> 4 ^ nibble[c & 15];
+        }
+        return ~c;
+}
+
+// FNV-1a with a final mix: the buckets are chosen by the low bits, which FNV alone leaves poor.
+uint32_t table_hash(uint32_t seed, const void *bytes, size_t n)
+{
+        const uint8_t *p = bytes;
+        uint32_t h = 2166136261u ^ seed;
+
+        for (size_t i = 0; i < n; i++)
+                h = (h ^ p[i]) * 16777619u;
+        h ^= h >> 16;
+        h *= 0x85ebca6bu;
+        h ^= h >> 13;
+        h *= 0xc2b2ae35u;
+        return h ^ h >> 16;
+}
+
+uint32_t table_hash_uid(uint32_t seed, uint32_t uid)
+{
+        uint8_t b[4];
+
+        table_put32(b, uid);
+        return table_hash(seed, b, sizeof b);
+}
+
+uint32_t table_bucket_crc(uint32_t i, uint32_t n, uint64_t off, const uint8_t *slots)
+{
+        uint8_t b[16];
+
+        table_put32(b, i);
+        table_put32(b + 4, n);
+        table_put64(b + 8, off);
+        return table_crc(table_crc(0, b, sizeof b), slots, (size_t)n * TABLE_SLOT_SIZE);
+}
+
+static void put_section(uint8_t *p, uint32_t id, const struct table_section *s)
+{
+        table_put32(p, id);
+        table_put32(p + 4, s->n);
+        table_put64(p + 8, s->off);
+        table_put64(p + 16, s->len);
+}
+
+size_t table_header_encode(uint8_t *p, const struct table *t, uint64_t file_len)
+{
+        size_t n = TABLE_HEADER_FIXED + 3 * TABLE_SECTION_SIZE;
+
+        memcpy(p, TABLE_MAGIC, 8);
+        table_put32(p + 8, TABLE_VERSION);
+        table_put32(p + 12, (uint32_t)n + 4);
+        table_put32(p + 16, t->kind);
+        table_put32(p + 20, 3);
+        table_put64(p + 24, file_len);
+        table_put64(p + 32, t->serial);
+        table_put32(p + 40, t->n_users);
+        table_put32(p + 44, t->seed);
+        put_section(p + 48, TABLE_SECTION_USERS, &t->users);
+        put_section(p + 72, TABLE_SECTION_BY_NAME, &t->by_name);
+        put_section(p + 96, TABLE_SECTION_BY_UID, &t->by_uid);
+        table_put32(p + n, table_crc(0, p, n));
+        return n + 4;
+}
+
+// An index has a power of two of buckets, room for them, and room for a slot per entry.
+static bool index_fits(const struct table_section *s, uint32_t n_entries)
+{
+        return s->n >= 1 && (s->n & (s->n - 1)) == 0 && s->n <= 2 * TABLE_USERS_MAX &&
+               s->len == (uint64_t)s->n * TABLE_BUCKET_SIZE + (uint64_t)n_entries * TABLE_SLOT_SIZE;
+}
+
+bool table_header_decode(struct table *ret, const uint8_t *p, size_t n, uint64_t file_len)
+{
+        struct table t = {.fd = -1};
+        uint32_t len, n_sections, seen = 0;
+
+        if (n < TABLE_HEADER_MIN || memcmp(p, TABLE_MAGIC, 8) != 0 || table_get32(p + 8) != TABLE_VERSION)
+                return false;
+        len = table_get32(p + 12);
+        n_sections = table_get32(p + 20);
+        if (n_sections > TABLE_SECTIONS_MAX || len > n ||
+                len != TABLE_HEADER_FIXED + n_sections * TABLE_SECTION_SIZE + 4 ||
+                table_get32(p + len - 4) != table_crc(0, p, len - 4))
+                return false;
+        t.kind = table_get32(p + 16);
+        t.serial = table_get64(p + 32);
+        t.n_users = table_get32(p + 40);
+        t.seed = table_get32(p + 44);
+        if ((t.kind != TABLE_FEDERATED && t.kind != TABLE_LOCAL) || table_get64(p + 24) != file_len ||
+                t.n_users > TABLE_USERS_MAX)
+                return false;
+        for (uint32_t i = 0; i < n_sections; i++) {
+                const uint8_t *s = p + TABLE_HEADER_FIXED + i * TABLE_SECTION_SIZE;
+                struct table_section x = {
+                        .n = table_get32(s + 4), .off = table_get64(s + 8), .len = table_get64(s + 16)};
+                uint32_t id = table_get32(s);
+
+                if (x.off < len || x.off > file_len || x.len > file_len - x.off)
+                        return false;
+                if (id < TABLE_SECTION_USERS || id > TABLE_SECTION_BY_UID)
+                        continue;
+                if (seen & 1u << id)
+                        return false;
+                seen |= 1u << id;
+                *(id == TABLE_SECTION_USERS           ? &t.users
+                        : id == TABLE_SECTION_BY_NAME ? &t.by_name
+                                                      : &t.by_uid) = x;
+        }
+        if (seen != (1u << TABLE_SECTION_USERS | 1u << TABLE_SECTION_BY_NAME | 1u << TABLE_SECTION_BY_UID) ||
+                t.users.n != t.n_users || !index_fits(&t.by_name, t.n_users) ||
+                !index_fits(&t.by_uid, t.kind == TABLE_FEDERATED ? t.n_users : 0))
+                return false;
+        *ret = t;
+        return true;
+}
+
+// ---- records
+// ---------------------------------------------------------------------------------------------------
+
+static bool is_printable_ascii(const char *s, bool space)
+{
+        for (; *s; s++)
+                if (*s < (space ? ' ' : '!') || *s > '~')
+                        return false;
+        return true;
+}
+
+// May stand in a field of a passwd line.
+static bool is_field(const char *s)
+{
+        for (; *s; s++)
+                if ((unsigned char)*s < ' ' || *s == 0x7f || *s == ':')
+                        return false;
+        return true;
+}
+
+static bool id_is_ours(uint32_t id)
+{
+        return id >= TABLE_UID_MIN && id <= TABLE_UID_MAX;
+}
+
+const char *table_user_check(const struct table_user *u, enum table_kind kind)
+{
+        if (!name_is_valid_user(u->name, strlen(u->name)))
+                return "the name is not a valid user name";
+        if (kind == TABLE_FEDERATED && (!id_is_ours(u->uid) || !id_is_ours(u->gid)))
+                return "uid and gid must be from 1879048192 to 2147483646";
+        if (kind == TABLE_LOCAL && (u->uid != TABLE_UID_NONE || u->gid != TABLE_UID_NONE))
+                return "a local user's ids stand in /etc/passwd, not here";
+        if (u->flags & ~(uint32_t)TABLE_FLAGS_KNOWN)
+                return "there are flags that this version does not know";
+        if (u->expires_at_s < 0 || u->last_success_s < 0)
+                return "a time is before 1970";
+        if (!u->issuer[0] || !is_printable_ascii(u->issuer, false))
+                return "the issuer must be a URL in printable ASCII";
+        if (!is_printable_ascii(u->subject, true) || (!u->subject[0] && kind == TABLE_LOCAL))
+                return "the subject must be 1 to 255 printable ASCII characters";
+        if (!is_field(u->display) || !is_field(u->home) || !is_field(u->shell))
+                return "display name, home and shell may hold no colon and no control character";
+        if ((u->home[0] && u->home[0] != '/') || (u->shell[0] && u->shell[0] != '/') ||
+                (kind == TABLE_FEDERATED && (!u->home[0] || !u->shell[0])))
+                return "home and shell must be absolute paths";
+        return NULL;
+}
+
+enum {
+        N_STRINGS = 6
+};
+#define RECORD_FIXED (36u + 2u * N_STRINGS)
+
+struct string_place {
+        char *p;
+        size_t size;
+};
+
+static void string_places(struct string_place ret[N_STRINGS], struct table_user *u)
+{
+        ret[0] = (struct string_place){u->name, sizeof u->name};
+        ret[1] = (struct string_place){u->issuer, sizeof u->issuer};
+        ret[2] = (struct string_place){u->subject, sizeof u->subject};
+        ret[3] = (struct string_place){u->display, sizeof u->display};
+        ret[4] = (struct string_place){u->home, sizeof u->home};
+        ret[5] = (struct string_place){u->shell, sizeof u->shell};
+}
+
+size_t table_record_encode(uint8_t *p, const struct table_user *user, enum table_kind kind)
+{
+        struct table_user u = *user;
+        struct string_place s[N_STRINGS];
+        size_t o = RECORD_FIXED;
+
+        string_places(s, &u);
+        for (int i = 0; i < N_STRINGS; i++)
+                s[i].p[s[i].size - 1] = 0;
+        if (table_user_check(&u, kind))
+                return 0;
+        table_put32(p + 8, u.uid);
+        table_put32(p + 12, u.gid);
+        table_put32(p + 16, u.flags);
+        table_put64(p + 20, (uint64_t)u.expires_at_s);
+        table_put64(p + 28, (uint64_t)u.last_success_s);
+        for (int i = 0; i < N_STRINGS; i++) {
+                size_t n = strlen(s[i].p);
+
+                table_put16(p + 36 + 2 * i, (uint32_t)n);
+                memcpy(p + o, s[i].p, n);
+                o += n;
+        }
+        table_put32(p, (uint32_t)o);
+        table_put32(p + 4, table_crc(table_crc(0, p, 4), p + 8, o - 8));
+        return o;
+}
+
+_Static_assert(RECORD_FIXED == TABLE_RECORD_MIN, "the smallest record has six empty strings");
+_Static_assert(
+        RECORD_FIXED + 65 + 513 + 256 + 129 + 257 + 129 <= TABLE_RECORD_MAX, "the largest record fits");
+
+bool table_record_decode(struct table_user *ret, const uint8_t *p, size_t n, enum table_kind kind)
+{
+        struct table_user u = {0};
+        struct string_place s[N_STRINGS];
+        size_t o = RECORD_FIXED;
+
+        if (n < RECORD_FIXED || n > TABLE_RECORD_MAX || table_get32(p) != n ||
+                table_get32(p + 4) != table_crc(table_crc(0, p, 4), p + 8, n - 8))
+                return false;
+        u.uid = table_get32(p + 8);
+        u.gid = table_get32(p + 12);
+        u.flags = table_get32(p + 16);
+        u.expires_at_s = (int64_t)table_get64(p + 20);
+        u.last_success_s = (int64_t)table_get64(p + 28);
+        string_places(s, &u);
+        for (int i = 0; i < N_STRINGS; i++) {
+                size_t len = table_get16(p + 36 + 2 * i);
+
+                if (len >= s[i].size || len > n - o || memchr(p + o, 0, len))
+                        return false;
+                memcpy(s[i].p, p + o, len);
+                o += len;
+        }
+        if (o != n || table_user_check(&u, kind))
+                return false;
+        *ret = u;
+        return true;
+}

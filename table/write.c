@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Entries are kept as encoded records: those of the old file stay where they were read, changed ones get
+// memory of their own, and a commit copies the bytes. Whether a name, a uid or a subject is there twice is
+// asked once, at the commit, by sorting: adding a hundred thousand users is not quadratic.
+//
+// The lock is a file of mode 0600: a lock that everybody can open is a lock that everybody can hold. When
+// root edits valetkeyd's table, what it creates is given to the owner of the folder, so that the daemon can
+// go on.
+#include "write.h"
+
+#include "format.h"
+#include "write_index.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct entry {
+        const uint8_t *rec;
+        uint32_t len;
+        bool owned;
+};
+
+struct table_edit {
+        enum table_kind kind;
+        char base[NAME_MAX + 1];
+        struct stat dir_st;
+        int dir_fd, lock_fd;
+        uint64_t serial;
+        uint8_t *blob;
+        struct entry *e;
+        size_t n, cap;
+};
+
+struct view {
+        const uint8_t *p;
+        size_t n;
+};
+
+// The i-th string of a record that has been verified.
+static struct view record_string(const struct entry *e, int i)
+{
+        size_t o = TABLE_RECORD_MIN;
+
+        for (int k = 0; k < i; k++)
+                o += table_get16(e->rec + 36 + 2 * k);
+        return (struct view){e->rec + o, table_get16(e->rec + 36 + 2 * i)};
+}
+
+static uint32_t record_uid(const struct entry *e)
+{
+        return table_get32(e->rec + 8);
+}
+
+static int view_cmp(struct view a, struct view b)
+{
+        int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+        return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+// ---- the lock
+// --------------------------------------------------------------------------------------------------
+
+static int give_to_folder(const struct table_edit *e, int fd)
+{
+        if (geteuid() != 0 || e->dir_st.st_uid == 0)
+                return 0;
+        return fchown(fd, e->dir_st.st_uid, e->dir_st.st_gid) < 0 ? -errno : 0;
+}
+
+static int take_lock(struct table_edit *e, int wait_ms)
+{
+        const struct timespec pause = {.tv_nsec = 10 * 1000000};
+        char name[NAME_MAX + 8];
+        struct stat st;
+        int r;
+
+        snprintf(name, sizeof name, "%s.lock", e->base);
+        e->lock_fd = openat(
+                e->dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+        if (e->lock_fd < 0 || fstat(e->lock_fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return TABLE_E_UNSAFE;
+        r = st.st_uid == geteuid() ? give_to_folder(e, e->lock_fd) : 0;
+        if (r < 0)
+                return r;
+        for (int waited = 0; flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0; waited += 10) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return -errno;
+                if (waited >= wait_ms)
+                        return TABLE_E_BUSY;
+                nanosleep(&pause, NULL);
+        }
+        return 0;
+}
+
+static int open_folder(struct table_edit *e, const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        char dir[PATH_MAX];
+        int n;
+
+        n = snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+        if (n < 0 || n >= (int)sizeof dir)
+                return -ENAMETOOLONG;
+        n = snprintf(e->base, sizeof e->base, "%s", slash ? slash + 1 : path);
+        if (n <= 0 || n >= (int)sizeof e->base - 8)
+                return -EINVAL;
+        e->dir_fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (e->dir_fd < 0 || fstat(e->dir_fd, &e->dir_st) < 0)
+                return -errno;
+        return 0;
+}
+
+// ---- loading and changing
+// --------------------------------------------------------------------------------------
+
+static int append(struct table_edit *e, const uint8_t *rec, uint32_t len, bool owned)
+{
+        if (e->n == TABLE_USERS_MAX)
+                return -E2BIG;
+        if (e->n == e->cap) {
+                size_t cap = e->cap ? e->cap * 2 : 16;
+                struct entry *more = realloc(e->e, cap * sizeof *more);
+
+                if (!more)
+                        return -ENOMEM;
+                e->e = more;
+                e->cap = cap;
+        }
+        e->e[e->n++] = (struct entry){rec, len, owned};
+        return 0;
+}
+
+static int load_users(struct table_edit *e, const struct table *t)
+{
+        size_t done = 0, len = (size_t)t->users.len;
+        struct table_user u;
+        int r;
+
+        e->serial = t->serial;
+        e->blob = malloc(len ? len : 1);
+        if (!e->blob)
+                return -ENOMEM;
+        while (done < len) {
+                ssize_t k = pread(t->fd, e->blob + done, len - done, (off_t)(t->users.off + done));
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        return k < 0 ? -errno : TABLE_E_CORRUPT;
+                done += (size_t)k;
+        }
+        for (size_t o = 0; o < len;) {
+                uint32_t n = len - o < TABLE_RECORD_MIN ? 0 : table_get32(e->blob + o);
+
+                if (n > len - o || !table_record_decode(&u, e->blob + o, n, t->kind))
+                        return TABLE_E_CORRUPT;
+                r = append(e, e->blob + o, n, false);
+                if (r < 0)
+                        return r;
+                o += n;
+        }
+        return e->n == t->n_users ? 0 : TABLE_E_CORRUPT;
+}
+
+int table_edit_begin(struct table_edit **ret, const char *path, enum table_kind kind, const uid_t *owners,
+        size_t n_owners, int wait_ms)
+{
+        struct table_edit *e = calloc(1, sizeof *e);
+        struct table t = TABLE_INIT;
+        int r;
+
+        if (!e)
+                return -ENOMEM;
+        e->kind = kind;
+        e->dir_fd = e->lock_fd = -1;
+        r = open_folder(e, path);
+        if (r == 0)
+                r = take_lock(e, wait_ms);
+        if (r == 0) {
+                r = table_open(&t, path, kind, owners, n_owners);
+                r = r == 0 ? load_users(e, &t) : r == TABLE_E_MISSING ? 0 : r;
+                table_close(&t);
+        }
+        if (r != 0) {
+                table_edit_free(e);
+                return r;
+        }
+        *ret = e;
+        return 0;
+}
+
+static struct entry *find(const struct table_edit *e, const char *name)
+{
+        struct view want = {(const uint8_t *)name, strlen(name)};
+
+        for (size_t i = 0; i < e->n; i++)
+                if (view_cmp(record_string(&e->e[i], 0), want) == 0)
+                        return &e->e[i];
+        return NULL;
+}
+
+int table_edit_get(const struct table_edit *e, const char *name, struct table_user *ret)
+{
+        const struct entry *x = find(e, name);
+
+        if (!x)
+                return TABLE_E_NOT_FOUND;
+        return table_record_decode(ret, x->rec, x->len, e->kind) ? 0 : TABLE_E_CORRUPT;
+}
+
+static int encode(const struct table_edit *e, const struct table_user *u, uint8_t **ret, uint32_t *ret_len)
+{
+        uint8_t room[TABLE_RECORD_MAX], *p;
+        size_t n = table_record_encode(room, u, e->kind);
+
+        if (n == 0)
+                return TABLE_E_INVALID;
+        p = malloc(n);
+        if (!p)
+                return -ENOMEM;
+        memcpy(p, room, n);
+        *ret = p;
+        *ret_len = (uint32_t)n;
+        return 0;
+}
+
+int table_edit_add(struct table_edit *e, const struct table_user *u)
+{
+        uint8_t *p;
+        uint32_t n;
+        int r = encode(e, u, &p, &n);
+
+        if (r != 0)
+                return r;
+        r = append(e, p, n, true);
+        if (r < 0)
+                free(p);
+        return r;
+}
+
+static void release(struct entry *x)
+{
+        if (x->owned)
+                free((void *)(uintptr_t)x->rec);
+}
+
+int table_edit_replace(struct table_edit *e, const struct table_user *u)
+{
+        struct entry *x = find(e, u->name);
+        uint8_t *p;
+        uint32_t n;
+        int r;
+
+        if (!x)
+                return TABLE_E_NOT_FOUND;
+        r = encode(e, u, &p, &n);
+        if (r != 0)
+                return r;
+        release(x);
+        *x = (struct entry){p, n, true};
+        return 0;
+}
+
+int table_edit_remove(struct table_edit *e, const char *name)
+{
+        struct entry *x = find(e, name);
+
+        if (!x)
+                return TABLE_E_NOT_FOUND;
+        release(x);
+        memmove(x, x + 1, (size_t)(e->e + e->n - x - 1) * sizeof *x);
+        e->n--;
+        return 0;
+}
+
+size_t table_edit_count(const struct table_edit *e)
+{
+        return e->n;
+}
+
+struct table_edit *table_edit_free(struct table_edit *e)
+{
+        if (!e)
+                return NULL;
+        for (size_t i = 0; i < e->n; i++)
+                release(&e->e[i]);
+        free(e->e);
+        free(e->blob);
+        if (e->lock_fd >= 0)
+                close(e->lock_fd);
+        if (e->dir_fd >= 0)
+                close(e->dir_fd);
+        free(e);
+        return NULL;
+}
+
+// ---- committing
+// ------------------------------------------------------------------------------------------------
+
+static int by_name(const void *a, const void *b)
+{
+        return view_cmp(record_string(*(const struct entry *const *)a, 0),
+                record_string(*(const struct entry *const *)b, 0));
+}
+
+static int by_uid(const void *a, const void *b)
+{
+        uint32_t x = record_uid(*(const struct entry *const *)a),
+                 y = record_uid(*(const struct entry *const *)b);
+
+        return (x > y) - (x < y);
+}
+
+static int by_subject(const void *a, const void *b)
+{
+        const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+        int c = view_cmp(record_string(x, 2), record_string(y, 2));
+
+        return c ? c : view_cmp(record_string(x, 1), record_string(y, 1));
+}
+
+static int check_duplicates(const struct table_edit *e)
+{
+        const struct entry **p = malloc((e->n ? e->n : 1) * sizeof *p);
+        bool twice = false;
+
+        if (!p)
+                return -ENOMEM;
+        for (size_t i = 0; i < e->n; i++)
+                p[i] = &e->e[i];
+        qsort(p, e->n, sizeof *p, by_name);
+        for (size_t i = 1; i < e->n; i++)
+                twice |= by_name(&p[i - 1], &p[i]) == 0;
+        if (e->kind == TABLE_FEDERATED) {
+                qsort(p, e->n, sizeof *p, by_uid);
+                for (size_t i = 1; i < e->n; i++)
+                        twice |= by_uid(&p[i - 1], &p[i]) == 0;
+        }
+        qsort(p, e->n, sizeof *p, by_subject);
+        for (size_t i = 1; i < e->n; i++)
+                twice |= record_string(p[i], 2).n > 0 && by_subject(&p[i - 1], &p[i]) == 0;
+        free(p);
+        return twice ? TABLE_E_DUPLICATE : 0;
+}
+
+static uint32_t name_hash(const void *arg, uint32_t i, uint32_t seed)
+{
+        struct view name = record_string(&((const struct table_edit *)arg)->e[i], 0);
+
+        return table_hash(seed, name.p, name.n);
+}
+
+static uint32_t uid_hash(const void *arg, uint32_t i, uint32_t seed)
+{
+        return table_hash_uid(seed, record_uid(&((const struct table_edit *)arg)->e[i]));
+}
+
+static int write_all(FILE *f, const struct table_edit *e, const struct index *names, const struct index *uids,
+        uint32_t seed)
+{
+        struct table t = {.kind = e->kind, .n_users = (uint32_t)e->n, .seed = seed, .serial = e->serial + 1};
+        uint8_t header[TABLE_HEADER_MAX];
+        size_t header_len = table_header_encode(header, &t, 0);
+        uint64_t *offsets = malloc((e->n ? e->n : 1) * sizeof *offsets), at = header_len;
+
+        if (!offsets)
+                return -ENOMEM;
+        t.users = (struct table_section){.n = t.n_users, .off = at};
+        for (size_t i = 0; i < e->n; i++) {
+                offsets[i] = at;
+                at += e->e[i].len;
+        }
+        t.users.len = at - t.users.off;
+        t.by_name = (struct table_section){names->n_buckets, at, index_len(names)};
+        at += t.by_name.len;
+        t.by_uid = (struct table_section){uids->n_buckets, at, index_len(uids)};
+        at += t.by_uid.len;
+        table_header_encode(header, &t, at);
+
+        errno = 0;
+        fwrite(header, header_len, 1, f);
+        for (size_t i = 0; i < e->n; i++)
+                fwrite(e->e[i].rec, e->e[i].len, 1, f);
+        index_write(names, f, t.by_name.off, offsets);
+        index_write(uids, f, t.by_uid.off, offsets);
+        free(offsets);
+        if (at > TABLE_FILE_MAX)
+                return -EFBIG;
+        if (fflush(f) != 0 || ferror(f))
+                return errno ? -errno : -EIO;
+        return 0;
+}
+
+// Writes the new file under its temporary name and makes it durable.
+static int write_file(const struct table_edit *e, const char *tmp, const struct index *names,
+        const struct index *uids, uint32_t seed)
+{
+        int fd, r;
+        FILE *f;
+
+        if (unlinkat(e->dir_fd, tmp, 0) < 0 && errno != ENOENT)
+                return -errno;
+        fd = openat(e->dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        f = fdopen(fd, "w");
+        if (!f) {
+                r = -errno;
+                close(fd);
+                return r;
+        }
+        r = write_all(f, e, names, uids, seed);
+        if (r == 0)
+                r = give_to_folder(e, fd);
+        if (r == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+                r = -errno;
+        if (fclose(f) != 0 && r == 0)
+                r = -errno;
+        return r;
+}
+
+int table_edit_commit(struct table_edit *e)
+{
+        struct index names = {0}, uids = {0};
+        char tmp[NAME_MAX + 8];
+        uint32_t seed = (uint32_t)e->serial;
+        bool fits = false;
+        int r = check_duplicates(e);
+
+        if (r == 0)
+                r = index_new(&names, (uint32_t)e->n);
+        if (r == 0)
+                r = index_new(&uids, e->kind == TABLE_FEDERATED ? (uint32_t)e->n : 0);
+        for (int i = 0; r == 0 && !fits && i < 100; i++, seed += !fits)
+                fits = index_fill(&names, name_hash, e, seed) && index_fill(&uids, uid_hash, e, seed);
+        if (r == 0 && !fits)
+                r = -EOVERFLOW;
+        snprintf(tmp, sizeof tmp, "%s.new", e->base);
+        if (r == 0) {
+                r = write_file(e, tmp, &names, &uids, seed);
+                if (r == 0 && renameat(e->dir_fd, tmp, e->dir_fd, e->base) < 0)
+                        r = -errno;
+                if (r != 0)
+                        unlinkat(e->dir_fd, tmp, 0);
+                else if (fsync(e->dir_fd) < 0)
+                        r = -errno;
+        }
+        if (r == 0)
+                e->serial++;
+        index_deinit(&names);
+        index_deinit(&uids);
+        return r;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The writer of the user table: take the lock, change entries in memory, commit. A commit writes a whole new
+// file beside the old one and renames it into place, so a reader sees the table of before or of after and a
+// power cut leaves one of the two. Used by valetkeyd only; never linked into a module.
+#pragma once
+
+#include "table.h"
+
+struct table_edit;
+
+// Locks and loads. A missing file is an empty table; a corrupt or unsafe one is refused, not overwritten.
+// Waits at most wait_ms for the lock (TABLE_E_BUSY). 0, TABLE_E_*, -errno.
+int table_edit_begin(struct table_edit **ret, const char *path, enum table_kind kind, const uid_t *owners,
+        size_t n_owners, int wait_ms);
+int table_edit_get(const struct table_edit *e, const char *name, struct table_user *ret); // TABLE_E_NOT_FOUND
+int table_edit_add(struct table_edit *e, const struct table_user *u);                     // TABLE_E_INVALID
+int table_edit_replace(struct table_edit *e, const struct table_user *u); // the entry of that name
+int table_edit_remove(struct table_edit *e, const char *name);
+size_t table_edit_count(const struct table_edit *e);
+// Durable when it returns 0. TABLE_E_DUPLICATE, -errno: the old table stands untouched.
+int table_edit_commit(struct table_edit *e);
+struct table_edit *table_edit_free(struct table_edit *e); // unlocks; NULL is legal
