@@ -60,13 +60,14 @@ static size_t append(char *dst, size_t n, size_t max, const char *s)
         return n;
 }
 
-// One plain line, whatever bytes are in it: no byte that a terminal would obey gets through.
-static int fail(enum outcome o, const char *text)
+// One plain line, whatever bytes are in it: no byte that a terminal would obey gets through. The broker's
+// sentences name the role themselves, ours do not.
+static int fail_as(enum outcome o, const char *text, bool name_role)
 {
         char line[1024];
         size_t n = append(line, 0, sizeof line, "valetkey: ");
 
-        if (role[0]) {
+        if (name_role && role[0]) {
                 n = append(line, n, sizeof line, "role ");
                 n = append(line, n, n + 200 < sizeof line ? n + 200 : sizeof line, role);
                 n = append(line, n, sizeof line, ": ");
@@ -83,6 +84,11 @@ static int fail(enum outcome o, const char *text)
         (void)!write_all(STDERR_FILENO, line, n);
         explicit_bzero(packet, sizeof packet);
         return outcome_info(o)->exit_code;
+}
+
+static int fail(enum outcome o, const char *text)
+{
+        return fail_as(o, text, true);
 }
 
 static int64_t now_ms(void)
@@ -187,7 +193,7 @@ static int answer(size_t n)
         if (f.type == MSG_ERROR && frame_get_u32(&f, TAG_OUTCOME, &o) && o != OUTCOME_OK) {
                 if (!frame_get_str(&f, TAG_MESSAGE, text, sizeof text))
                         text[0] = 0;
-                return fail(o < OUTCOME_MAX_ ? (enum outcome)o : OUTCOME_INTERNAL, text);
+                return fail_as(o < OUTCOME_MAX_ ? (enum outcome)o : OUTCOME_INTERNAL, text, !text[0]);
         }
         json = frame_find(&f, TAG_JSON);
         if (f.type != MSG_CREDENTIALS || !json || json->n == 0)
