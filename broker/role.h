@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One role and its role session: empty → fetching → valid → refreshing → (valid | expired | needs-login).
+// Nothing is fetched before the first caller asks; from then on it is kept ahead of every SDK's refresh
+// window. However many callers wait, the source is asked once.
+#pragma once
+
+#include "loop.h"
+#include "source.h"
+
+enum role_state {
+        ROLE_EMPTY,       // never asked for, or asked for in vain
+        ROLE_FETCHING,    // nothing to serve yet
+        ROLE_VALID,       // served from memory
+        ROLE_REFRESHING,  // served from memory, a successor is under way
+        ROLE_EXPIRED,     // could not be replaced in time; nothing is served
+        ROLE_NEEDS_LOGIN, // nothing to serve and no way to get it without a person
+};
+const char *role_state_name(enum role_state s); // "needs-login"
+
+struct role; // opaque; see role_get_*
+struct role_events {
+        // A role session began (serial 1 for the first), or the state or the last error changed. Called from
+        // the loop.
+        void (*obtained)(struct role *r, const struct sts_credentials *c, void *arg);
+        void (*refused)(struct role *r, void *arg);
+        void (*changed)(struct role *r, void *arg);
+};
+
+// conf and source are borrowed and must outlive the role; conf belongs to a struct config.
+int role_new(struct role **ret, struct loop *l, const struct config_role *conf, struct source *source,
+        const struct role_events *events, void *arg) _must_check_;
+struct role *role_free(struct role *r); // every waiter is told OUTCOME_CANCELLED
+
+// What is handed out: borrowed, until the next turn of the loop.
+struct role_answer {
+        enum outcome outcome;
+        const char *message;    // one sentence that names the role; "" for OUTCOME_OK
+        const char *request_id; // of the STS call that failed; "" where there is none
+        const struct sts_credentials *credentials;
+        int64_t expiration_s;          // real, by this machine's clock
+        int64_t reported_expiration_s; // for doors that must understate it
+};
+
+// Answers at once where memory can: true and *ret filled, with credentials that live at least min_ttl_s by
+// the reported expiry, or with a failure remembered from just now. False: role_wait_start is needed.
+bool role_peek(struct role *r, int64_t min_ttl_s, struct role_answer *ret);
+
+struct role_waiter;
+typedef void (*role_done_fn)(void *arg, const struct role_answer *a);
+// Starts a flight unless one is under way. done() exactly once, at the latest deadline_ms from now.
+int role_wait_start(struct role_waiter **ret, struct role *r, int64_t min_ttl_s, int64_t deadline_ms,
+        role_done_fn done, void *arg) _must_check_;
+struct role_waiter *role_waiter_free(struct role_waiter *w);
+
+void role_refresh(struct role *r); // fetch anew now, whatever is remembered; the old is served meanwhile
+void role_drop(struct role *r);    // wipe the role session and what was remembered; waiters: needs-login
+void role_grant_new(struct role *r, bool same_person); // somebody signed in: what failed before may work now
+
+enum role_state role_get_state(const struct role *r);
+const struct config_role *role_get_config(const struct role *r);
+const struct source *role_get_source(const struct role *r);
+const struct sts_credentials *role_get_credentials(const struct role *r); // NULL while there are none alive
+int64_t role_get_expiration_s(const struct role *r);                      // 0 while there are none
+int64_t role_get_next_rotation_s(const struct role *r);                   // 0 while none is planned
+enum outcome role_get_last_error(const struct role *r, const char **ret_text, const char **ret_request_id);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where role sessions come from. A source turns "credentials for this role, please" into an asynchronous
+// operation; the role (role.h) neither knows nor cares whether that is AssumeRoleWithWebIdentity, a chained
+// AssumeRole, Identity Center or a token file. Configuration, D-Bus and the stored state carry the type.
+#pragma once
+
+#include "config.h"
+#include "outcome.h"
+#include "sts.h"
+
+struct source_result {
+        enum outcome outcome;
+        struct err err; // OUTCOME_OK: empty; else one sentence that names the role and what to do
+        char request_id[128];
+        struct sts_credentials credentials; // take it: move and zero the struct
+        int64_t server_skew_s;              // the server's clock minus ours, by its Date header; 0: not known
+};
+// Exactly once, never from inside obtain(); the result is borrowed for the call. The operation may be freed
+// inside.
+typedef void (*source_done_fn)(void *arg, struct source_result *result);
+
+struct source_op;
+struct source {
+        const struct source_ops *ops;
+        enum source_type type;
+};
+struct source_ops {
+        int (*obtain)(struct source_op **ret, struct source *s, const struct config_role *role,
+                source_done_fn done, void *arg);
+        // Cancels where it is still under way; frees; returns NULL.
+        struct source_op *(*op_free)(struct source_op *op);
+};
