@@ -27,7 +27,7 @@ struct config_role {
         char *name;
         char *identity; // set: a web-identity role (also by default when there is exactly one identity)
         char *role_arn;
-        int64_t duration_s;
+        int64_t duration_s; // 900–43200; from 1 where sts_endpoint names an STS with limits of its own
         char *session_name; // NULL: the grant's display name
         char *region;       // the workload's; NULL
         char *sts_region;   // NULL

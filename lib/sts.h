@@ -17,7 +17,7 @@
 struct sts_web_identity {
         const char *role_arn, *session_name; // required; checked against STS's own limits
         const struct secret *token;          // white space around it is stripped
-        int64_t duration_s;                  // 0: not sent
+        int64_t duration_s;                  // 0: not sent; 1–43200 (work-alikes go below AWS's 900)
         const char *policy;                  // session policy document; NULL: not sent
         const char *const *policy_arns;      // NULL-terminated or NULL
 };

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pytest fixtures: keys, one radosgw, and the providers, each started when a test first asks and kept for the file.
+
+A test file names them with `pytest_plugins = ("real.fixtures",)`; what cannot be started here is a skip with a reason.
+"""
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from . import glewlwyd as glewlwyd_module
+from . import oidc_provider as op_module
+from . import radosgw as radosgw_module
+from .pki import Pki
+
+BUILD = os.environ.get("VALETKEY_BUILD") or os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build")
+
+
+def _need(why):
+    if why:
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def servers_dir():
+    folder = tempfile.mkdtemp(prefix="valetkey-real-")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def pki(servers_dir):
+    return Pki(f"{servers_dir}/pki")
+
+
+@pytest.fixture(scope="session")
+def radosgw(servers_dir, pki):
+    _need(radosgw_module.why_not())
+    server = radosgw_module.Radosgw(f"{servers_dir}/ceph", pki)
+    yield server
+    server.stop()
+
+
+class Providers:
+    """Starts a provider at its first use: get("glewlwyd" or "oidc-provider", "RS256" or "ES256", …)."""
+
+    def __init__(self, folder, pki):
+        self.folder, self.pki, self.running = folder, pki, {}
+
+    def get(self, kind, alg, **options):
+        key = (kind, alg, *sorted(options.items()))
+        if key not in self.running:
+            folder = f"{self.folder}/{kind}-{len(self.running)}"
+            if kind == "glewlwyd":
+                _need(glewlwyd_module.why_not())
+                self.running[key] = glewlwyd_module.Glewlwyd(folder, self.pki, alg, **options)
+            else:
+                _need(op_module.why_not())
+                self.running[key] = op_module.OidcProvider(folder, BUILD, self.pki, alg, **options)
+        return self.running[key]
+
+    def stop(self):
+        for p in self.running.values():
+            p.stop()
+
+
+@pytest.fixture(scope="session")
+def providers(servers_dir, pki):
+    p = Providers(servers_dir, pki)
+    yield p
+    p.stop()

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""oidc-provider (npm) as a server: installs what op/package-lock.json pins under build/ once, and starts op/op.mjs."""
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+
+from .process import Server, free_port
+from .web import Browser
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FILES = ("package.json", "package-lock.json", ".npmrc", "op.mjs")
+TAGS = "https://aws.amazon.com/tags"
+USERS = {
+    "alice": {"name": "Alice Liddell", "preferred_username": "alice", "email": "alice@example.org", "email_verified": True,
+              "groups": ["s3-readers"], TAGS: {"principal_tags": {"department": ["eng"]}, "transitive_tag_keys": ["department"]}},
+    "bob": {"name": "Bob Dobalina", "preferred_username": "bob", "email": "bob@example.org", "email_verified": True, "groups": []},
+}
+
+
+def why_not():
+    if not shutil.which("npm") or not shutil.which("node"):
+        return "no npm"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if int(version.lstrip("v").split(".")[0]) < 20:
+        return f"node {version}: oidc-provider needs 20"
+    return None
+
+
+def install(build):
+    """The pinned packages and op.mjs in build/real/op; one process at a time, once for each state of the files."""
+    target = os.path.join(build, "real", "op")
+    os.makedirs(target, exist_ok=True)
+    with open(os.path.join(target, ".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        want = hashlib.sha256(b"".join(open(os.path.join(HERE, "op", f), "rb").read() for f in FILES)).hexdigest()
+        stamp = os.path.join(target, ".installed")
+        if not os.path.exists(stamp) or open(stamp, encoding="utf-8").read() != want:
+            for f in FILES:
+                shutil.copyfile(os.path.join(HERE, "op", f), os.path.join(target, f))
+            r = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev"], cwd=target, text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, check=False)
+            if r.returncode:
+                raise RuntimeError(f"npm ci failed:\n{r.stdout}")
+            with open(stamp, "w", encoding="utf-8") as f:
+                f.write(want)
+    return target
+
+
+class OidcProvider:
+    client_id = "valetkey"
+    scope = "openid offline_access profile email"
+
+    def __init__(self, folder, build, pki, alg="RS256", tls=True, interval=1, ttl=None):
+        os.makedirs(folder, exist_ok=True)
+        self.alg = alg
+        self.ca = pki.ca if tls else None
+        port = free_port()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        self.issuer = self.url
+        config = {"port": port, "issuer": self.issuer, "tls": {"key": pki.server_key, "cert": pki.server_chain} if tls else None,
+                  "jwks": pki.jwks(alg), "alg": alg, "clientId": self.client_id, "interval": interval, "ttl": ttl or {}, "users": USERS}
+        with os.fdopen(os.open(f"{folder}/op.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+            json.dump(config, f)
+        code = install(build)
+        self.server = Server("oidc-provider", ["node", "op.mjs", f"{folder}/op.json"], f"{folder}/log", cwd=code)
+        self.server.wait_http(f"{self.issuer}/.well-known/openid-configuration", ca=self.ca)
+
+    def approve(self, user_code, user="alice", _uri=None):
+        """The person enters the code, confirms, and signs in: three pages with an anti-forgery field each."""
+        person = Browser(self.ca, {"X-Test-User": user})
+
+        def xsrf(page):
+            return re.search(r'name="xsrf" value="([^"]*)"', page).group(1)
+
+        page = person.expect(f"{self.url}/device")
+        page = person.expect(f"{self.url}/device", form={"xsrf": xsrf(page), "user_code": user_code})
+        _, page = person.send(f"{self.url}/device", form={"xsrf": xsrf(page), "user_code": user_code, "confirm": "yes"})
+        return page
+
+    def deny(self, user_code):
+        return self.approve(user_code, user="deny")
+
+    def stop(self):
+        self.server.stop()
