@@ -158,7 +158,9 @@ $(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) wire/name.c $(READER_SRC)) nss
 # Unit tests go through tests/unit/fault.c: malloc, calloc, realloc, strdup and free are wrapped, so a test can make
 # the n-th allocation fail and look at every block as it is freed.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup,--wrap=free
-$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/tests/unit/fault.o $(PARTS) $(ARCHIVE)
+# What several tests share stands in tests/unit/support_*.c and is linked into each.
+SUPPORT := $(call objs,$(sort $(wildcard tests/unit/support_*.c)))
+$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/tests/unit/fault.o $(SUPPORT) $(PARTS) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pie $(WRAP) -o $@ $(filter %.o,$^) $(LIBS_ALL) $(L_ALL) -lcmocka -lm

@@ -24,6 +24,9 @@ struct http_request {
         const char *const *headers;         // more "Name: value", NULL-terminated, or NULL; copied
         size_t body_max;                    // 0: 1 MiB
         int64_t timeout_ms;                 // total; 0: 20 s
+        // Must not reach the server twice (a token that may be used once): on a connection of its own, for
+        // curl repeats a request by itself when a kept connection turns out to be dead.
+        bool once;
 };
 
 struct http_response {
@@ -32,12 +35,14 @@ struct http_response {
         char content_type[128];
         int64_t date_s;        // Date header; 0 where absent or unreadable
         int64_t retry_after_s; // -1 where absent
+        bool sent;             // some of the request may have reached the server, also when no answer came
 };
 
 struct http_op;
 // outcome OUTCOME_OK whenever a complete HTTP response came, whatever its status; otherwise
-// OUTCOME_UNREACHABLE, OUTCOME_TIMEOUT, OUTCOME_BAD_ANSWER (too large, cut) with err in one sentence that
-// names the host. The response is borrowed for the call.
+// OUTCOME_UNREACHABLE, OUTCOME_TIMEOUT, OUTCOME_BAD_ANSWER (too large, cut), OUTCOME_MISCONFIGURED (a URL
+// that may not be called), OUTCOME_INTERNAL, with err in one sentence that names the host. The response is
+// borrowed for the call; without an answer only its `sent` means something.
 typedef void (*http_done_fn)(
         void *arg, enum outcome outcome, struct http_response *response, const struct err *err);
 int http_start(struct http_op **ret, struct http *h, const struct http_request *q, http_done_fn done,
