@@ -27,7 +27,6 @@ void loop_quit(struct loop *l);
 void loop_turn(struct loop *l, struct clock_fake *c, int64_t ms);
 
 // ---- timers: one-shot, re-armable from their own callback
-// -----------------------------------------------------
 struct timer;
 int timer_new(struct timer **ret, struct loop *l, void (*cb)(void *arg), void *arg) _must_check_;
 struct timer *timer_free(struct timer *t);
@@ -39,7 +38,6 @@ void timer_disarm(struct timer *t);
 bool timer_is_armed(const struct timer *t);
 
 // ---- file descriptors and signals
-// -----------------------------------------------------------------------------
 struct watch;
 enum {
         WATCH_READ = 1 << 0,
@@ -55,6 +53,6 @@ int loop_block_signals(const int *signals, size_t n) _must_check_;
 int loop_on_signal(struct loop *l, int signal, void (*cb)(int signal, void *arg), void *arg) _must_check_;
 
 // ---- the shape of every asynchronous operation
-// ---------------------------------------------------------------- x_start(&op, …, done, arg): exactly one
-// done(), never from inside start. x_free(op) before that cancels: no callback comes after free. Inside
-// done() the op is still alive; done() (or somebody later) frees it.
+//
+// x_start(&op, …, done, arg): exactly one done(), never from inside start. x_free(op) before that cancels: no
+// callback comes after free. Inside done() the op is still alive; done() (or somebody later) frees it.
