@@ -167,13 +167,13 @@ static void put_format(struct line *l, const char *f, va_list *ap)
 static bool stderr_is_journal(void)
 {
         const char *v = getenv("JOURNAL_STREAM");
-        unsigned long long dev, ino;
+        char ours[48];
         struct stat st;
-        char end;
 
-        if (!v || sscanf(v, "%llu:%llu%c", &dev, &ino, &end) != 2 || fstat(STDERR_FILENO, &st) < 0)
+        if (!v || fstat(STDERR_FILENO, &st) < 0)
                 return false;
-        return st.st_dev == dev && st.st_ino == ino;
+        snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+        return strcmp(v, ours) == 0;
 }
 
 // program: copied.

@@ -10,6 +10,7 @@
 
 #include "packet_internal.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -83,6 +84,7 @@ static ssize_t send_one(struct packet_conn *c, struct packet_out *o)
                 m.msg_control = u.room;
                 m.msg_controllen = CMSG_SPACE(sizeof(int) * o->n_fds);
                 h = CMSG_FIRSTHDR(&m);
+                assert(h); // there is room for it
                 h->cmsg_level = SOL_SOCKET;
                 h->cmsg_type = SCM_RIGHTS;
                 h->cmsg_len = CMSG_LEN(sizeof(int) * o->n_fds);

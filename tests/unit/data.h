@@ -3,7 +3,14 @@
 // Fixtures of tests/data, read whole. Tests run in the top folder.
 #pragma once
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "buf.h"
 
