@@ -21,7 +21,8 @@ struct sts_web_identity {
         const char *policy;                  // session policy document; NULL: not sent
         const char *const *policy_arns;      // NULL-terminated or NULL
 };
-// 0, -ENOMEM, -EINVAL (err names the field and the limit).
+// 0; -EINVAL (err names the field and the limit); the error of the buffer. Durations below STS_DURATION_MIN_S
+// are sent: the server decides, and the configuration lets them through for work-alikes on loopback only.
 int sts_web_identity_request(struct buf *out, const struct sts_web_identity *q, struct err *err) _must_check_;
 
 struct sts_credentials {
@@ -69,7 +70,10 @@ void sts_error_parse(struct sts_error_answer *ret, int http_status, const void *
 // below 2.
 void sts_session_name(char dst[STS_SESSION_NAME_MAX + 1], const char *s);
 // arn:PARTITION:iam::ACCOUNT:role/PATH…NAME (radosgw: empty account allowed). Fills what is not NULL.
+// -EINVAL.
 int sts_role_arn_parse(
         const char *arn, char partition[17], char account[13], char role_name[65]) _must_check_;
 // The endpoint for a region: https://sts.REGION.SUFFIX (suffix by partition). -EINVAL for no region name.
 int sts_endpoint(struct buf *out, const char *region) _must_check_;
+// The partition a region belongs to: "aws", "aws-cn", …; NULL for no region name.
+const char *sts_region_partition(const char *region);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What we send to STS. Everything is held against STS's own limits (its service model, API version
+// 2011-06-15) before a token leaves the machine: "1 validation error detected" from far away helps nobody.
+// The one limit left to the server is the shortest duration: work-alikes allow less than AWS's 900 s, and the
+// configuration decides where that may be asked for.
+#include "sts.h"
+
+#include "form.h"
+
+#include <stdio.h>
+
+#define ARN_MIN         20
+#define ARN_MAX         2048
+#define TOKEN_MIN       4
+#define TOKEN_MAX       20000
+#define POLICY_MAX      2048
+#define POLICY_ARNS_MAX 10
+
+static bool is_name_char(char c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               (c && strchr("_+=,.@-", c));
+}
+
+static bool is_session_name(const char *s)
+{
+        size_t n = 0;
+
+        while (is_name_char(s[n]))
+                n++;
+        return s[n] == 0 && n >= 2 && n <= STS_SESSION_NAME_MAX;
+}
+
+static int invalid(struct err *err, const char *what)
+{
+        err_set(err, "STS would refuse this request: %s", what);
+        return -EINVAL;
+}
+
+static void trim(const char **s, size_t *n)
+{
+        while (*n && strchr(" \t\r\n", (*s)[0])) {
+                (*s)++;
+                (*n)--;
+        }
+        while (*n && strchr(" \t\r\n", (*s)[*n - 1]))
+                (*n)--;
+}
+
+// Characters, not bytes: STS counts as Unicode does.
+static size_t utf8_length(const char *s)
+{
+        size_t n = 0;
+
+        for (; *s; s++)
+                n += (*s & 0xc0) != 0x80;
+        return n;
+}
+
+static int check(const struct sts_web_identity *q, size_t token_n, struct err *err)
+{
+        size_t n = 0;
+
+        if (!q->role_arn || sts_role_arn_parse(q->role_arn, NULL, NULL, NULL) < 0)
+                return invalid(err, "the role ARN is not of the form arn:PARTITION:iam::ACCOUNT:role/NAME");
+        if (!q->session_name || !is_session_name(q->session_name))
+                return invalid(err, "the session name is not 2 to 64 letters, digits or _+=,.@-");
+        if (token_n < TOKEN_MIN || token_n > TOKEN_MAX)
+                return invalid(err, "the identity token is not 4 to 20000 characters long");
+        if (q->duration_s < 0 || q->duration_s > STS_DURATION_MAX_S)
+                return invalid(err, "the duration is more than 12 hours");
+        if (q->policy && (!q->policy[0] || utf8_length(q->policy) > POLICY_MAX))
+                return invalid(err, "the session policy is not 1 to 2048 characters long");
+        for (; q->policy_arns && q->policy_arns[n]; n++) {
+                size_t len = strlen(q->policy_arns[n]);
+
+                if (len < ARN_MIN || len > ARN_MAX)
+                        return invalid(err, "a policy ARN is not 20 to 2048 characters long");
+        }
+        return n > POLICY_ARNS_MAX ? invalid(err, "there are more than 10 policy ARNs") : 0;
+}
+
+// Writes the form. 0, -EINVAL, or the buffer's error.
+int sts_web_identity_request(struct buf *out, const struct sts_web_identity *q, struct err *err)
+{
+        const char *token = q->token ? secret_str(q->token) : "";
+        size_t token_n = secret_len(q->token);
+        char text[64];
+        int r;
+
+        trim(&token, &token_n);
+        r = check(q, token_n, err);
+        if (r < 0)
+                return err_trace(r);
+        form_add(out, "Action", "AssumeRoleWithWebIdentity");
+        form_add(out, "Version", "2011-06-15");
+        form_add(out, "RoleArn", q->role_arn);
+        form_add(out, "RoleSessionName", q->session_name);
+        form_add_n(out, "WebIdentityToken", token, token_n);
+        if (q->duration_s) {
+                snprintf(text, sizeof text, "%lld", (long long)q->duration_s);
+                form_add(out, "DurationSeconds", text);
+        }
+        form_add(out, "Policy", q->policy);
+        for (size_t i = 0; q->policy_arns && q->policy_arns[i]; i++) {
+                snprintf(text, sizeof text, "PolicyArns.member.%zu.arn", i + 1);
+                form_add(out, text, q->policy_arns[i]);
+        }
+        return buf_error(out);
+}
+
+// A legal RoleSessionName of any text; one character of the text gives one of the name.
+void sts_session_name(char dst[STS_SESSION_NAME_MAX + 1], const char *s)
+{
+        size_t n = 0;
+
+        for (; *s && n < STS_SESSION_NAME_MAX; s++)
+                if ((*s & 0xc0) != 0x80) // not in the middle of a character
+                        dst[n++] = is_name_char(*s) ? *s : '-';
+        while (n < 2)
+                dst[n++] = '-';
+        dst[n] = 0;
+}
+
+// Copies up to the next ':' if that is at most max characters of the given ones; steps over the colon.
+static bool take_part(const char **s, const char *allowed, size_t max, char *dst)
+{
+        size_t n = strspn(*s, allowed);
+
+        if (n > max || (*s)[n] != ':')
+                return false;
+        if (dst) {
+                memcpy(dst, *s, n);
+                dst[n] = 0;
+        }
+        *s += n + 1;
+        return true;
+}
+
+// Takes a role ARN apart; what is not wanted may be NULL. 0 or -EINVAL (nothing promised about the outputs).
+int sts_role_arn_parse(const char *arn, char partition[17], char account[13], char role_name[65])
+{
+        static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+        const char *s = arn, *name;
+        char digits[13];
+        size_t n = strnlen(arn, ARN_MAX + 1);
+
+        if (n < ARN_MIN || n > ARN_MAX || strncmp(s, "arn:", 4) != 0 || s[4] == ':')
+                return -EINVAL;
+        s += 4;
+        if (!take_part(&s, lower, 16, partition) || strncmp(s, "iam::", 5) != 0)
+                return -EINVAL;
+        s += 5;
+        if (!take_part(&s, "0123456789", 12, digits) || (digits[0] && strlen(digits) != 12))
+                return -EINVAL;
+        if (account)
+                memcpy(account, digits, sizeof digits);
+        if (strncmp(s, "role/", 5) != 0)
+                return -EINVAL;
+        for (const char *c = s; *c; c++)
+                if (*c < '!' || *c > '~')
+                        return -EINVAL;
+        name = strrchr(s, '/') + 1;
+        n = strlen(name);
+        for (size_t i = 0; i < n; i++)
+                if (!is_name_char(name[i]))
+                        return -EINVAL;
+        if (n < 1 || n > 64)
+                return -EINVAL;
+        if (role_name)
+                memcpy(role_name, name, n + 1);
+        return 0;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What we send to STS and where: forms to the byte, limits to the character, endpoints by partition.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "fault.h"
+#include "sts.h"
+
+#define ARN "arn:aws:iam::123456789012:role/dev"
+
+static int request(struct buf *b, const char *token, struct sts_web_identity q, struct err *err)
+{
+        struct secret *s = NULL;
+        int r;
+
+        if (token && secret_new_str(&s, token) < 0)
+                return -ENOMEM;
+        q.token = s;
+        buf_reset(b);
+        r = sts_web_identity_request(b, &q, err);
+        secret_free(s);
+        return r;
+}
+
+static void forms(void **state)
+{
+        static const char *const arns[] = {
+                "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::123456789012:policy/p", NULL};
+        cleanup_buf struct buf b = BUF_INIT(1 << 16);
+
+        (void)state;
+        assert_int_equal(
+                request(&b, " \teyJ.a.b\r\n",
+                        (struct sts_web_identity){.role_arn = ARN, .session_name = "alice@example.com"},
+                        NULL),
+                0);
+        assert_string_equal(buf_str(&b), "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%"
+                                         "3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdev"
+                                         "&RoleSessionName=alice%40example.com&WebIdentityToken=eyJ.a.b");
+        assert_int_equal(request(&b, "eyJ.a.b",
+                                 (struct sts_web_identity){.role_arn = ARN,
+                                         .session_name = "al",
+                                         .duration_s = 3600,
+                                         .policy = "{\"a\": 1}",
+                                         .policy_arns = arns},
+                                 NULL),
+                0);
+        assert_non_null(strstr(buf_str(&b),
+                "&DurationSeconds=3600&Policy=%7B%22a%22%3A%201%7D"
+                "&PolicyArns.member.1.arn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FReadOnlyAccess"
+                "&PolicyArns.member.2.arn=arn%3Aaws%3Aiam%3A%3A123456789012%3Apolicy%2Fp"));
+}
+
+static void limits(void **state)
+{
+        static const char *const eleven[] = {ARN, ARN, ARN, ARN, ARN, ARN, ARN, ARN, ARN, ARN, ARN, NULL};
+        static const char *const shorter[] = {"arn", NULL};
+        static char token[20002], policy[2050];
+        const struct sts_web_identity good = {.role_arn = ARN, .session_name = "al"};
+        struct {
+                const char *token, *says;
+                struct sts_web_identity q;
+        } bad[] = {
+                {"eyJ.", "role ARN", {.session_name = "al"}},
+                {"eyJ.", "role ARN", {.role_arn = "arn:aws:iam::123456789012:user/x", .session_name = "al"}},
+                {"eyJ.", "session name", {.role_arn = ARN}},
+                {"eyJ.", "session name", {.role_arn = ARN, .session_name = "a"}},
+                {"eyJ.", "session name", {.role_arn = ARN, .session_name = "a b"}},
+                {"eyJ.", "session name",
+                        {.role_arn = ARN,
+                                .session_name =
+                                        "12345678901234567890123456789012345678901234567890123456789012345"}},
+                {NULL, "token", good},
+                {"  abc  ", "token", good},
+                {token, "token", good},
+                {"eyJ.", "duration", {.role_arn = ARN, .session_name = "al", .duration_s = 43201}},
+                {"eyJ.", "duration", {.role_arn = ARN, .session_name = "al", .duration_s = -1}},
+                {"eyJ.", "policy", {.role_arn = ARN, .session_name = "al", .policy = ""}},
+                {"eyJ.", "policy", {.role_arn = ARN, .session_name = "al", .policy = policy}},
+                {"eyJ.", "policy ARN", {.role_arn = ARN, .session_name = "al", .policy_arns = eleven}},
+                {"eyJ.", "policy ARN", {.role_arn = ARN, .session_name = "al", .policy_arns = shorter}},
+        };
+        cleanup_buf struct buf b = BUF_INIT(1 << 16);
+
+        (void)state;
+        memset(token, 't', sizeof token - 1);
+        memset(policy, 'p', sizeof policy - 1);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                struct err err = ERR_INIT;
+
+                assert_int_equal(request(&b, bad[i].token, bad[i].q, &err), -EINVAL);
+                if (!strstr(err.text, bad[i].says))
+                        fail_msg("case %zu says: %s", i, err.text);
+                assert_int_equal(b.n, 0);
+        }
+        token[20000] = 0;
+        assert_int_equal(request(&b, token, good, NULL), 0);
+        // 2048 characters, not bytes
+        memset(policy, 0, sizeof policy);
+        for (size_t i = 0; i < 1024; i++)
+                memcpy(policy + 2 * i, "\xc3\xbc", 2);
+        assert_int_equal(
+                request(&b, "eyJ.",
+                        (struct sts_web_identity){.role_arn = ARN, .session_name = "al", .policy = policy},
+                        NULL),
+                0);
+}
+
+static void session_names(void **state)
+{
+        static const struct {
+                const char *in, *out;
+        } names[] = {
+                {"alice@example.com", "alice@example.com"},
+                {"a_+=,.@-Z9", "a_+=,.@-Z9"},
+                {"", "--"},
+                {"a", "a-"},
+                {"a b/c", "a-b-c"},
+                {"Gr\xc3\xbc\xc3\x9f", "Gr--"},
+                {"\xf0\x9f\x98\x80", "--"},
+                {"a\nb", "a-b"},
+                {"0123456789012345678901234567890123456789012345678901234567890123xyz",
+                        "0123456789012345678901234567890123456789012345678901234567890123"},
+        };
+        char out[STS_SESSION_NAME_MAX + 1];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                sts_session_name(out, names[i].in);
+                assert_string_equal(out, names[i].out);
+        }
+        for (int c = 1; c < 256; c++) {
+                cleanup_buf struct buf b = BUF_INIT(4096);
+                const char s[] = {'x', (char)c, 'x', 0};
+
+                sts_session_name(out, s);
+                assert_int_equal(
+                        request(&b, "eyJ.", (struct sts_web_identity){.role_arn = ARN, .session_name = out},
+                                NULL),
+                        0);
+        }
+}
+
+static void role_arns(void **state)
+{
+        static const char *const bad[] = {"", "arn", "arn:aws:iam::123456789012:user/dev",
+                "arn:aws:iam::12345678901:role/dev", "arn:aws:iam::1234567890123:role/dev",
+                "arn:aws:iam::12345678901x:role/dev", "arn:aws:iam:us-east-1:123456789012:role/dev",
+                "arn:aws:sts::123456789012:role/dev", "arn::iam::123456789012:role/dev",
+                "arn:AWS:iam::123456789012:role/dev", "arn:aws:iam::123456789012:role/",
+                "arn:aws:iam::123456789012:role/a/", "arn:aws:iam::123456789012:role/a b",
+                "arn:aws:iam::123456789012:role/a:b", "arn:aws:iam::123456789012:role/\xc3\xbc",
+                "arn:aws:iam::123456789012:roles/dev", "arn:aws:iam::123456789012:role/dev\n",
+                " arn:aws:iam::123456789012:role/dev",
+                "arn:aws:iam::123456789012:role/"
+                "12345678901234567890123456789012345678901234567890123456789012345",
+                "arn:seventeenletters-x:iam::123456789012:role/dev"};
+        char partition[17], account[13], name[65];
+
+        (void)state;
+        assert_int_equal(sts_role_arn_parse("arn:aws-us-gov:iam::123456789012:role/path/to/dev_+=,.@-1",
+                                 partition, account, name),
+                0);
+        assert_string_equal(partition, "aws-us-gov");
+        assert_string_equal(account, "123456789012");
+        assert_string_equal(name, "dev_+=,.@-1");
+        assert_int_equal(sts_role_arn_parse("arn:aws:iam:::role/S3Access", partition, account, name), 0);
+        assert_string_equal(account, "");
+        assert_string_equal(name, "S3Access");
+        assert_int_equal(sts_role_arn_parse(ARN, NULL, NULL, NULL), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                if (sts_role_arn_parse(bad[i], NULL, NULL, NULL) != -EINVAL)
+                        fail_msg("taken: %s", bad[i]);
+}
+
+static void endpoints(void **state)
+{
+        static const struct {
+                const char *region, *url, *partition;
+        } good[] = {
+                {"eu-central-1", "https://sts.eu-central-1.amazonaws.com", "aws"},
+                {"us-east-1", "https://sts.us-east-1.amazonaws.com", "aws"},
+                {"mx-central-1", "https://sts.mx-central-1.amazonaws.com", "aws"},
+                {"zz-newplace-12", "https://sts.zz-newplace-12.amazonaws.com", "aws"},
+                {"cn-northwest-1", "https://sts.cn-northwest-1.amazonaws.com.cn", "aws-cn"},
+                {"us-gov-west-1", "https://sts.us-gov-west-1.amazonaws.com", "aws-us-gov"},
+                {"us-iso-east-1", "https://sts.us-iso-east-1.c2s.ic.gov", "aws-iso"},
+                {"us-isob-east-1", "https://sts.us-isob-east-1.sc2s.sgov.gov", "aws-iso-b"},
+                {"eu-isoe-west-1", "https://sts.eu-isoe-west-1.cloud.adc-e.uk", "aws-iso-e"},
+                {"us-isof-south-1", "https://sts.us-isof-south-1.csp.hci.ic.gov", "aws-iso-f"},
+                {"eusc-de-east-1", "https://sts.eusc-de-east-1.amazonaws.eu", "aws-eusc"},
+        };
+        static const char *const bad[] = {"", "eu", "eu-1", "eu-central", "eu-central-", "eu-central-1a",
+                "EU-central-1", "eu--central-1", "-eu-central-1", "eu-central-1-",
+                "eu-central-1.evil.example/", "eu_central_1", "aws-global", "eu-central-1\n", "eu central-1",
+                "abcdefghijklmnopqrstuvwxyz-abcdefghij-1"};
+        cleanup_buf struct buf b = BUF_INIT(256);
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                buf_reset(&b);
+                assert_int_equal(sts_endpoint(&b, good[i].region), 0);
+                assert_string_equal(buf_str(&b), good[i].url);
+                assert_string_equal(sts_region_partition(good[i].region), good[i].partition);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                if (sts_endpoint(&b, bad[i]) != -EINVAL)
+                        fail_msg("taken: %s", bad[i]);
+                assert_null(sts_region_partition(bad[i]));
+        }
+}
+
+static void memory_runs_out(void **state)
+{
+        cleanup_buf struct buf b = BUF_INIT(1 << 16);
+        cleanup_secret struct secret *token = NULL;
+        struct sts_web_identity q = {.role_arn = ARN, .session_name = "al"};
+        int r = 0;
+
+        (void)state;
+        assert_int_equal(secret_new_str(&token, "eyJ.a.b"), 0);
+        q.token = token;
+        FAULT_EACH(50, (buf_deinit(&b), r = sts_web_identity_request(&b, &q, NULL)))
+        assert_int_equal(r, -ENOMEM);
+        assert_int_equal(r, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(forms),
+                cmocka_unit_test(limits),
+                cmocka_unit_test(session_names),
+                cmocka_unit_test(role_arns),
+                cmocka_unit_test(endpoints),
+                cmocka_unit_test(memory_runs_out),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
