@@ -119,6 +119,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
         return 0;
 }
 
+struct loop *http_loop(const struct http *h)
+{
+        return h->loop;
+}
+
 // ret: freed by http_free, before the loop. 0 or -ENOMEM.
 int http_new(struct http **ret, struct loop *l)
 {
