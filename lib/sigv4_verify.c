@@ -115,34 +115,51 @@ static int read_authorization(struct claim *k, const char *s, struct err *err)
         return 0;
 }
 
+// A Date header; botocore ends it in the " -0000" of mail instead of the " GMT" of HTTP.
+static bool read_http_date(const char *s, int64_t *ret_s)
+{
+        size_t n = strlen(s);
+        char text[64];
+
+        if (n >= sizeof text)
+                return false;
+        memcpy(text, s, n + 1);
+        if (n > 6 && strcmp(text + n - 6, " -0000") == 0)
+                memcpy(text + n - 6, " GMT", 5);
+        return time_parse_http(text, ret_s) == 0;
+}
+
+// The moment of signing: X-Amz-Date, or else the Date header in the same form.
+static int read_date(struct claim *k, const struct sigv4_request *req, struct err *err)
+{
+        char text[TIME_AMZ_LEN + 1];
+        const char *s;
+        int64_t t;
+        int r = one_header(req, "x-amz-date", &s, err);
+
+        if (r || s)
+                return r ? r : store(&k->date, s, strlen(s), err);
+        r = one_header(req, "date", &s, err);
+        if (r || !s || !read_http_date(s, &t))
+                return r;
+        time_format_amz(text, t);
+        return store(&k->date, text, TIME_AMZ_LEN, err);
+}
+
 static int read_headers(
         struct claim *k, const struct sigv4_request *req, const char *authorization, struct err *err)
 {
-        const char *amz_date, *date, *token;
-        int64_t t;
+        const char *token;
         int r = read_authorization(k, authorization, err);
 
         if (!r)
-                r = one_header(req, "x-amz-date", &amz_date, err);
-        if (!r)
-                r = one_header(req, "date", &date, err);
+                r = read_date(k, req, err);
         if (!r)
                 r = one_header(req, "x-amz-security-token", &token, err);
-        if (r)
+        if (r || !token)
                 return r;
-        if (token) {
-                k->c.has_token = true;
-                r = store(&k->token, token, strlen(token), err);
-        }
-        if (!r && amz_date) {
-                r = store(&k->date, amz_date, strlen(amz_date), err);
-        } else if (!r && date && time_parse_http(date, &t) == 0) {
-                char text[TIME_AMZ_LEN + 1];
-
-                time_format_amz(text, t);
-                r = store(&k->date, text, TIME_AMZ_LEN, err);
-        }
-        return r;
+        k->c.has_token = true;
+        return store(&k->token, token, strlen(token), err);
 }
 
 // One parameter of the query. Its name counts as it reads decoded, since that is how the canonical query
