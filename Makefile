@@ -212,7 +212,7 @@ lint:
 # What the analysers compile with: ours, without the machine's optimisation and hardening.
 .PHONY: lint-flags
 lint-flags:
-	@:$(info -std=gnu11 -fPIC $(WARN) $(DEFS) $(INC) $(PKG_CFLAGS))
+	@:$(info -std=gnu11 -fPIC $(WARN) $(DEFS) $(INC) $(patsubst -I/%,-isystem /%,$(PKG_CFLAGS)))
 
 FUZZ_SECONDS ?= 60
 fuzz:
