@@ -27,6 +27,7 @@ struct packet_listener {
         void (*accepted)(struct packet_conn *c, void *arg);
         void *arg;
         struct packet_conn *first;
+        unsigned all_max, uid_max;
         char path[sizeof((struct sockaddr_un *)0)->sun_path]; // "": not ours to remove
         dev_t dev;
         ino_t ino;
@@ -50,8 +51,15 @@ static bool has_room(const struct packet_listener *p, uid_t uid)
                 of_uid += c->peer.uid == uid;
         }
         if (uid == 0)
-                return all < CONNS_MAX;
-        return all < CONNS_MAX - CONNS_FOR_ROOT && of_uid < CONNS_MAX_UID;
+                return all < p->all_max;
+        return all < p->all_max - CONNS_FOR_ROOT && of_uid < p->uid_max;
+}
+
+// all: more than the places kept for root.
+void packet_listener_limit(struct packet_listener *p, unsigned all, unsigned of_uid)
+{
+        p->all_max = all > CONNS_FOR_ROOT ? all : CONNS_FOR_ROOT + 1;
+        p->uid_max = of_uid;
 }
 
 static void adopt(struct packet_listener *p, struct packet_conn *c)
@@ -112,6 +120,7 @@ static int listener_new(struct packet_listener **ret, struct loop *l, int fd,
                 return -ENOMEM;
         }
         *p = (struct packet_listener){.loop = l, .fd = fd, .accepted = accepted, .arg = arg};
+        packet_listener_limit(p, CONNS_MAX, CONNS_MAX_UID);
         r = timer_new(&p->pause, l, on_pause_over, p);
         if (r == 0)
                 r = watch_new(&p->watch, l, fd, WATCH_READ, on_connection, p);

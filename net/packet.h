@@ -35,6 +35,8 @@ int packet_listen_path(struct packet_listener **ret, struct loop *l, const char 
 int packet_listen_fd(struct packet_listener **ret, struct loop *l, int fd,
         void (*accepted)(struct packet_conn *c, void *arg), void *arg) _must_check_; // takes fd
 struct packet_listener *packet_listener_free(struct packet_listener *p);
+// At most this many connections in all and of one uid (512 and 256 unless told). Root is held to the first.
+void packet_listener_limit(struct packet_listener *p, unsigned all, unsigned of_uid);
 unsigned packet_listener_count(const struct packet_listener *p, uid_t uid); // open connections of that uid
 
 int packet_connect(struct packet_conn **ret, struct loop *l, const char *path) _must_check_; // non-blocking

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who tells whom: a claimed or signed-in grant goes to the keeper of its identity; the keeper's "granted" and
+// "ended" go to the roles of that identity; what roles do is logged here, in one place, and passed to the
+// doors.
+#include "broker.h"
+
+#include "log.h"
+#include "schedule.h"
+#include "sign_in.h"
+#include "web_identity.h"
+
+#include <inttypes.h>
+
+struct identity {
+        struct keeper *keeper;
+        struct web_identity web;
+        struct provider_op *revoke;
+};
+
+struct broker {
+        struct loop *loop;
+        struct http *http;
+        struct config *config;
+        struct claims *claims;
+        struct identity *identities;
+        struct keeper **keepers; // the same in the order of the configuration, for those who ask
+        struct role **roles;
+        size_t n_identities, n_roles;
+        const struct broker_events *events;
+        void *arg;
+};
+
+// ---- what roles tell
+// ------------------------------------------------------------------------------------------
+
+static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
+{
+        struct broker *b = arg;
+        const struct config_role *conf = role_get_config(r);
+        const struct clock *clock = loop_clock(b->loop);
+        int64_t life = role_get_expiration_s(r) - clock_wall_s(clock);
+
+        log_event(LOG_E_NOTICE, "role.assumed",
+                "role=%s role_arn=%s session=%s access_key_id=%s request_id=%s expires=%" PRId64, conf->name,
+                conf->role_arn, c->assumed_role_arn ? c->assumed_role_arn : "-", c->access_key_id,
+                c->request_id ? c->request_id : "-", c->expiration_s);
+        if (life <= SCHEDULE_SHORT_S && conf->duration_s > SCHEDULE_SHORT_S / 2)
+                log_event(LOG_E_WARNING, "role.short_session", "role=%s life=%" PRId64 " hint=%s", conf->name,
+                        life, "some SDKs ask anew on every call for sessions of 15 minutes; raise duration");
+        if (b->events && b->events->role_rotated)
+                b->events->role_rotated(r, b->arg);
+}
+
+static void on_refused(struct role *r, void *arg _unused_)
+{
+        const char *text, *request_id;
+        enum outcome o = role_get_last_error(r, &text, &request_id);
+
+        log_event(o == OUTCOME_NEEDS_LOGIN ? LOG_E_NOTICE : LOG_E_WARNING, "role.refused",
+                "role=%s role_arn=%s outcome=%s request_id=%s reason=%s", role_get_config(r)->name,
+                role_get_config(r)->role_arn, outcome_info(o)->id, request_id[0] ? request_id : "-", text);
+}
+
+static void on_role_changed(struct role *r, void *arg)
+{
+        struct broker *b = arg;
+
+        if (b->events && b->events->role_changed)
+                b->events->role_changed(r, b->arg);
+}
+
+// ---- what keepers tell
+// ----------------------------------------------------------------------------------------
+
+static bool is_of(const struct role *r, const struct keeper *k)
+{
+        const struct source *s = role_get_source(r);
+
+        return container_of(s, const struct web_identity, source)->keeper == k;
+}
+
+static void on_granted(struct keeper *k, bool same_person, void *arg)
+{
+        struct broker *b = arg;
+
+        for (size_t i = 0; i < b->n_roles; i++)
+                if (is_of(b->roles[i], k))
+                        role_grant_new(b->roles[i], same_person);
+}
+
+// What lives is served to its end when a provider ends a grant; a person who signs out ends it at once.
+static void on_ended(struct keeper *k, bool signed_out, void *arg)
+{
+        struct broker *b = arg;
+
+        for (size_t i = 0; signed_out && i < b->n_roles; i++)
+                if (is_of(b->roles[i], k))
+                        role_drop(b->roles[i]);
+}
+
+static void on_identity_changed(struct keeper *k, void *arg)
+{
+        struct broker *b = arg;
+
+        if (b->events && b->events->identity_changed)
+                b->events->identity_changed(k, b->arg);
+}
+
+// ---- what the claims client tells
+// -----------------------------------------------------------------------------
+
+static struct keeper *keeper_for(struct broker *b, const struct grant *g, struct err *err)
+{
+        const struct config_identity *conf = config_find_identity(b->config, g->identity);
+
+        if (!conf) {
+                err_set(err, "a sign-in waits for identity %s, which is not configured here", g->identity);
+                return NULL;
+        }
+        if (conf->type != g->type || strcmp(conf->issuer, g->issuer) != 0 ||
+                strcmp(conf->client_id, g->client_id) != 0) {
+                err_set(err, "the sign-in that waits for identity %s is of another issuer or client",
+                        g->identity);
+                return NULL;
+        }
+        return b->identities[conf - b->config->identities].keeper;
+}
+
+static bool on_acceptable(const struct grant *g, struct err *err, void *arg)
+{
+        return keeper_for(arg, g, err) != NULL;
+}
+
+static void on_claimed(struct grant *g, void *arg)
+{
+        struct keeper *k = keeper_for(arg, g, NULL);
+
+        if (!k)
+                return; // acceptable() said otherwise a moment ago; the configuration does not change
+        log_event(LOG_E_NOTICE, "grant.claimed", "identity=%s issuer=%s subject=%s", g->identity, g->issuer,
+                g->subject);
+        keeper_put(k, g);
+}
+
+// ---- what doors ask
+// -------------------------------------------------------------------------------------------
+
+void broker_listen(struct broker *b, const struct broker_events *events, void *arg)
+{
+        b->events = events;
+        b->arg = arg;
+}
+
+struct loop *broker_loop(struct broker *b)
+{
+        return b->loop;
+}
+
+enum outcome broker_find_role(struct broker *b, const char *name, struct role **ret, struct err *err)
+{
+        const struct config_role *conf;
+
+        if (!name || !name[0])
+                name = b->config->default_role;
+        if (!name) {
+                err_set(err, "no role was named, and no default_role is configured. See: valetkey roles");
+                return OUTCOME_UNKNOWN_ROLE;
+        }
+        conf = config_find_role(b->config, name);
+        if (!conf) {
+                err_set(err, "no role %s is configured. See: valetkey roles", name);
+                return OUTCOME_UNKNOWN_ROLE;
+        }
+        *ret = b->roles[conf - b->config->roles];
+        return OUTCOME_OK;
+}
+
+enum outcome broker_find_identity(struct broker *b, const char *name, struct keeper **ret, struct err *err)
+{
+        const struct config_identity *conf;
+
+        if (!name || !name[0]) {
+                if (b->n_identities != 1) {
+                        err_set(err, b->n_identities ? "several identities are configured; name one"
+                                                     : "no identity is configured");
+                        return OUTCOME_UNKNOWN_IDENTITY;
+                }
+                *ret = b->identities[0].keeper;
+                return OUTCOME_OK;
+        }
+        conf = config_find_identity(b->config, name);
+        if (!conf) {
+                err_set(err, "no identity %s is configured. See: valetkey status", name);
+                return OUTCOME_UNKNOWN_IDENTITY;
+        }
+        *ret = b->identities[conf - b->config->identities].keeper;
+        return OUTCOME_OK;
+}
+
+size_t broker_roles(const struct broker *b, struct role *const **ret)
+{
+        *ret = b->roles;
+        return b->n_roles;
+}
+
+size_t broker_identities(const struct broker *b, struct keeper *const **ret)
+{
+        *ret = b->keepers;
+        return b->n_identities;
+}
+
+void broker_wake(struct broker *b, bool urgent)
+{
+        for (size_t i = 0; i < b->n_identities && !urgent; i++)
+                urgent = keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN;
+        if (urgent)
+                claims_look(b->claims);
+}
+
+static void on_revoked(void *arg, struct provider_result *result)
+{
+        struct identity *id = arg;
+        const char *name = keeper_get_config(id->keeper)->name;
+
+        if (result->outcome == OUTCOME_OK)
+                log_event(LOG_E_NOTICE, "grant.revoked", "identity=%s", name);
+        else
+                log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s outcome=%s reason=%s", name,
+                        outcome_info(result->outcome)->id, result->err.text);
+        id->revoke = provider_op_free(id->revoke);
+}
+
+void broker_sign_out(struct broker *b, struct keeper *k)
+{
+        const struct grant *g = keeper_get_grant(k);
+        struct identity *id = &b->identities[keeper_get_config(k) - b->config->identities];
+
+        if (g && g->refresh_token && keeper_get_config(k)->revocation_per_grant) {
+                int r;
+
+                id->revoke = provider_op_free(id->revoke);
+                r = provider_revoke_start(
+                        &id->revoke, keeper_get_provider(k), g->refresh_token, on_revoked, id);
+                if (r < 0)
+                        log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s reason=%s",
+                                keeper_get_config(k)->name, strerror(-r));
+        }
+        keeper_drop(k);
+}
+
+void broker_refresh(struct broker *b, struct role *r)
+{
+        if (r)
+                role_refresh(r);
+        for (size_t i = 0; !r && i < b->n_roles; i++)
+                if (role_get_state(b->roles[i]) != ROLE_EMPTY)
+                        role_refresh(b->roles[i]);
+}
+
+// ---- life
+// -----------------------------------------------------------------------------------------------------
+
+static int make_identities(struct broker *b)
+{
+        static const struct keeper_events events = {
+                .granted = on_granted, .ended = on_ended, .changed = on_identity_changed};
+
+        b->identities = calloc(b->config->n_identities + 1, sizeof *b->identities);
+        b->keepers = calloc(b->config->n_identities + 1, sizeof *b->keepers);
+        if (!b->identities || !b->keepers)
+                return -ENOMEM;
+        for (size_t i = 0; i < b->config->n_identities; i++) {
+                struct identity *id = &b->identities[i];
+                int r = keeper_new(
+                        &id->keeper, b->loop, b->http, b->claims, &b->config->identities[i], &events, b);
+
+                if (r < 0)
+                        return r;
+                web_identity_init(&id->web, id->keeper, b->http);
+                b->keepers[i] = id->keeper;
+                b->n_identities++;
+        }
+        return 0;
+}
+
+static int make_roles(struct broker *b)
+{
+        static const struct role_events events = {
+                .obtained = on_obtained, .refused = on_refused, .changed = on_role_changed};
+
+        b->roles = calloc(b->config->n_roles + 1, sizeof *b->roles);
+        if (!b->roles)
+                return -ENOMEM;
+        for (size_t i = 0; i < b->config->n_roles; i++) {
+                const struct config_role *conf = &b->config->roles[i];
+                const struct config_identity *id =
+                        conf->identity ? config_find_identity(b->config, conf->identity) : NULL;
+                int r;
+
+                if (!id)
+                        return -EINVAL; // the reader lets no such role through
+                r = role_new(&b->roles[i], b->loop, conf,
+                        &b->identities[id - b->config->identities].web.source, &events, b);
+                if (r < 0)
+                        return r;
+                b->n_roles++;
+        }
+        return 0;
+}
+
+int broker_new(struct broker **ret, const struct broker_options *o)
+{
+        static const struct claims_events events = {.acceptable = on_acceptable, .claimed = on_claimed};
+        struct broker *b = calloc(1, sizeof *b);
+        int r;
+
+        if (!b)
+                return -ENOMEM;
+        b->loop = o->loop;
+        b->http = o->http;
+        b->config = config_ref(o->config);
+        r = claims_new(&b->claims, o->loop, o->claim_path, o->server_uid, &events, b);
+        if (r == 0)
+                r = make_identities(b);
+        if (r == 0)
+                r = make_roles(b);
+        if (r < 0) {
+                broker_free(b);
+                return err_trace(r);
+        }
+        claims_look(b->claims);
+        *ret = b;
+        return 0;
+}
+
+struct broker *broker_free(struct broker *b)
+{
+        if (!b)
+                return NULL;
+        b->events = NULL;
+        for (size_t i = 0; i < b->n_roles; i++)
+                role_free(b->roles[i]);
+        for (size_t i = 0; i < b->n_identities; i++) {
+                provider_op_free(b->identities[i].revoke);
+                sign_in_abort(b->identities[i].keeper);
+                keeper_free(b->identities[i].keeper);
+        }
+        claims_free(b->claims);
+        free(b->roles);
+        free(b->identities);
+        free(b->keepers);
+        config_unref(b->config);
+        free(b);
+        return NULL;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The broker as a whole: the configuration's identities as keepers, its roles as rotations, and the claims
+// client, tied together. Doors (credentials.sock, D-Bus) ask here; they know no tokens.
+#pragma once
+
+#include "keeper.h"
+#include "role.h"
+
+struct broker;
+struct broker_options {
+        struct loop *loop;
+        struct http *http;
+        struct config *config;  // a reference is taken
+        const char *claim_path; // of valetkeyd's claim.sock
+        uid_t server_uid;       // who valetkeyd runs as
+};
+int broker_new(struct broker **ret, const struct broker_options *o) _must_check_;
+struct broker *broker_free(struct broker *b); // after the doors; wipes everything
+
+// What a door may want to hear. One listener; called from the loop.
+struct broker_events {
+        void (*role_changed)(struct role *r, void *arg);
+        void (*role_rotated)(struct role *r, void *arg);
+        void (*identity_changed)(struct keeper *k, void *arg);
+};
+void broker_listen(struct broker *b, const struct broker_events *events, void *arg);
+
+struct loop *broker_loop(struct broker *b);
+// name NULL or "": the default. Otherwise UNKNOWN_ROLE or UNKNOWN_IDENTITY with a sentence.
+enum outcome broker_find_role(struct broker *b, const char *name, struct role **ret, struct err *err);
+enum outcome broker_find_identity(struct broker *b, const char *name, struct keeper **ret, struct err *err);
+size_t broker_roles(const struct broker *b, struct role *const **ret);
+size_t broker_identities(const struct broker *b, struct keeper *const **ret);
+
+// Somebody connected, or says so: look whether a grant waits. urgent: also where all are signed in.
+void broker_wake(struct broker *b, bool urgent);
+// Wipes the tokens and role sessions of one identity; revokes where the configuration says so.
+void broker_sign_out(struct broker *b, struct keeper *k);
+// Fetches one role anew, or all that were asked for (NULL).
+void broker_refresh(struct broker *b, struct role *r);
+// The status document of valetkey(1), "status --json". 0 or -ENOMEM.
+int broker_status(const struct broker *b, struct buf *out) _must_check_;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The grant keeper: one for each identity, and the only holder and only refresher of its tokens. Whoever
+// needs an ID token asks here and gets one that still lives; refreshing, claiming from valetkeyd and, in the
+// end, "somebody must sign in" are decided here, once for all who wait.
+#pragma once
+
+#include "claims.h"
+#include "config.h"
+#include "provider.h"
+
+enum keeper_state {
+        KEEPER_SIGNED_OUT, // nobody signed in, or signed out
+        KEEPER_SIGNED_IN,
+        KEEPER_NEEDS_LOGIN, // a grant there was has ended
+};
+const char *keeper_state_name(enum keeper_state s); // "needs-login"
+
+struct keeper;
+struct keeper_events {
+        // A grant began. same_person: the subject is who had the last one (true for the first).
+        void (*granted)(struct keeper *k, bool same_person, void *arg);
+        // It ended: refused by the provider, or signed out (signed_out).
+        void (*ended)(struct keeper *k, bool signed_out, void *arg);
+        void (*changed)(struct keeper *k, void *arg);
+};
+
+// conf is borrowed and outlives the keeper; claims may be NULL (no valetkeyd on this machine).
+int keeper_new(struct keeper **ret, struct loop *l, struct http *h, struct claims *claims,
+        const struct config_identity *conf, const struct keeper_events *events, void *arg) _must_check_;
+struct keeper *keeper_free(struct keeper *k); // after its waiters
+
+// Takes the grant: g is moved out and zeroed. It replaces the one before, without revoking that.
+void keeper_put(struct keeper *k, struct grant *g);
+// Wipes the tokens.
+void keeper_drop(struct keeper *k);
+
+struct keeper_token {
+        enum outcome outcome; // OUTCOME_OK, or what stands in the way
+        struct err err;       // names the identity
+        const struct grant *grant;
+        uint64_t serial; // counts ID tokens
+};
+// Borrowed for the call.
+typedef void (*keeper_done_fn)(void *arg, const struct keeper_token *t);
+struct keeper_waiter;
+// An ID token that lives, or why there is none. rejected: the serial of a token that STS called expired; it
+// is not given again (0: none). done() exactly once, never from inside.
+int keeper_token_start(struct keeper_waiter **ret, struct keeper *k, uint64_t rejected, keeper_done_fn done,
+        void *arg) _must_check_;
+struct keeper_waiter *keeper_waiter_free(struct keeper_waiter *w);
+
+enum keeper_state keeper_get_state(const struct keeper *k);
+const struct config_identity *keeper_get_config(const struct keeper *k);
+const struct grant *keeper_get_grant(const struct keeper *k); // NULL while there is none
+const char *keeper_get_reason(const struct keeper *k);        // why the last grant ended, or ""
+struct provider *keeper_get_provider(struct keeper *k);
+struct loop *keeper_get_loop(struct keeper *k);
+
+struct sign_in; // sign_in.h: at most one for each identity
+struct sign_in **keeper_sign_in_slot(struct keeper *k);

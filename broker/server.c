@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A connection goes: accepted, one frame, (waiting for a role or a person,) answered, closed. The peer's uid
+// is what the kernel says; any uid but ours is told so and gets nothing, root included. A connection that
+// says nothing for long, or sends a second frame, is ended; when it ends by itself, what it waited for no
+// longer waits for it.
+#include "server.h"
+
+#include "credproc.h"
+#include "log.h"
+#include "memfd.h"
+#include "packet.h"
+#include "protocol.h"
+#include "sign_in.h"
+
+#include <stdio.h>
+
+#define CONNS_MAX     2112          // of which the listener keeps a few for root
+#define CONNS_PER_PID 1024          // one program that hangs on to connections must not take them all
+#define WAIT_MS       INT64_C(3500) // the shim gives up after 4 s, and is to say why
+#define SILENT_MS     INT64_C(10000)
+#define SWEEP_MS      INT64_C(5000)
+
+struct conn {
+        struct server *server;
+        struct conn *next, **link;
+        struct packet_conn *packet;
+        int64_t since_boot_ms;
+        bool asked;
+        struct role_waiter *waiter;
+        struct sign_in_watch *watch;
+};
+
+struct server {
+        struct broker *broker;
+        struct packet_listener *listener;
+        struct timer *sweep;
+        struct conn *conns;
+};
+
+// Frames are built here: one loop, one thread; whoever sends clears it.
+static uint8_t room[FRAME_MAX];
+
+static int64_t boot_now(const struct server *s)
+{
+        const struct clock *c = loop_clock(broker_loop(s->broker));
+
+        return c->boot_ms(c);
+}
+
+static void conn_free(struct conn *c)
+{
+        *c->link = c->next;
+        if (c->next)
+                c->next->link = c->link;
+        role_waiter_free(c->waiter);
+        sign_in_leave(c->watch);
+        packet_conn_free(c->packet);
+        free(c);
+}
+
+// ---- answers
+// --------------------------------------------------------------------------------------------------
+
+static void send_frame(struct conn *c, struct frame_writer *w, const int *fd, bool last)
+{
+        size_t n = frame_end(w);
+        int r = n ? packet_send(c->packet, room, n, fd, fd ? 1 : 0) : -EMSGSIZE;
+
+        explicit_bzero(room, w->n);
+        if (r < 0)
+                log_event(LOG_E_WARNING, "caller.unanswered", "pid=%d reason=%s",
+                        (int)packet_conn_peer(c->packet)->pid, strerror(-r));
+        if (last || r < 0)
+                packet_close_after_send(c->packet);
+}
+
+static void send_error(struct conn *c, enum outcome o, const char *message, const char *request_id)
+{
+        struct frame_writer w;
+
+        frame_begin(&w, room, sizeof room, MSG_ERROR);
+        frame_put_u32(&w, TAG_OUTCOME, o);
+        frame_put_str(&w, TAG_MESSAGE, message && message[0] ? message : outcome_info(o)->text);
+        if (request_id && request_id[0])
+                frame_put_str(&w, TAG_REQUEST_ID, request_id);
+        send_frame(c, &w, NULL, true);
+}
+
+static void send_ok(struct conn *c)
+{
+        struct frame_writer w;
+
+        frame_begin(&w, room, sizeof room, MSG_OK);
+        send_frame(c, &w, NULL, true);
+}
+
+static void send_credentials(struct conn *c, const struct role_answer *a)
+{
+        cleanup_buf struct buf json = BUF_INIT(FRAME_FIELD_MAX - 64);
+        struct frame_writer w;
+
+        if (a->outcome != OUTCOME_OK) {
+                send_error(c, a->outcome, a->message, a->request_id);
+                return;
+        }
+        if (credproc_write(&json, a->credentials, a->reported_expiration_s) < 0) {
+                send_error(c, OUTCOME_INTERNAL, NULL, NULL);
+                return;
+        }
+        frame_begin(&w, room, sizeof room, MSG_CREDENTIALS);
+        frame_put(&w, TAG_JSON, json.p, json.n);
+        send_frame(c, &w, NULL, true);
+}
+
+// ---- requests
+// -------------------------------------------------------------------------------------------------
+
+static void on_role_answer(void *arg, const struct role_answer *a)
+{
+        struct conn *c = arg;
+
+        c->waiter = role_waiter_free(c->waiter);
+        send_credentials(c, a);
+}
+
+// An optional field of text; false where it is there and no text.
+static bool optional_text(const struct frame *f, uint16_t tag, char *dst, size_t size)
+{
+        dst[0] = 0;
+        return !frame_find(f, tag) || frame_get_str(f, tag, dst, size);
+}
+
+static void on_get_credentials(struct conn *c, const struct frame *f)
+{
+        struct err err = ERR_INIT;
+        struct role_answer a;
+        struct role *r;
+        char name[256];
+        uint32_t min_ttl = 0;
+        enum outcome o;
+
+        if (!optional_text(f, TAG_ROLE, name, sizeof name) ||
+                (frame_find(f, TAG_MIN_TTL) && !frame_get_u32(f, TAG_MIN_TTL, &min_ttl))) {
+                send_error(c, OUTCOME_INVALID_REQUEST, NULL, NULL);
+                return;
+        }
+        o = broker_find_role(c->server->broker, name, &r, &err);
+        if (o != OUTCOME_OK) {
+                send_error(c, o, err.text, NULL);
+                return;
+        }
+        if (role_peek(r, min_ttl, &a))
+                send_credentials(c, &a);
+        else if (role_wait_start(&c->waiter, r, min_ttl, WAIT_MS, on_role_answer, c) < 0)
+                send_error(c, OUTCOME_INTERNAL, NULL, NULL);
+}
+
+static void on_status(struct conn *c, const struct frame *f _unused_)
+{
+        cleanup_buf struct buf json = BUF_INIT(16u << 20);
+        cleanup_fd int fd = -1;
+        struct frame_writer w;
+        int r = broker_status(c->server->broker, &json);
+
+        if (r == 0 && json.n > FRAME_FIELD_MAX - 64)
+                r = memfd_sealed(&fd, "valetkey-status", json.p, json.n);
+        if (r < 0) {
+                send_error(c, OUTCOME_INTERNAL, NULL, NULL);
+                return;
+        }
+        frame_begin(&w, room, sizeof room, MSG_JSON);
+        if (fd < 0)
+                frame_put(&w, TAG_JSON, json.p, json.n);
+        send_frame(c, &w, fd >= 0 ? &fd : NULL, true);
+}
+
+static void on_prompt(void *arg, const struct sign_in_prompt *p)
+{
+        struct conn *c = arg;
+        struct frame_writer w;
+        char text[1024];
+
+        snprintf(text, sizeof text, "To sign in, open %s and enter the code %s", p->uri, p->user_code);
+        frame_begin(&w, room, sizeof room, MSG_SIGN_IN);
+        frame_put_str(&w, TAG_URI, p->uri);
+        frame_put_str(&w, TAG_URI_COMPLETE, p->uri_complete);
+        frame_put_str(&w, TAG_USER_CODE, p->user_code);
+        frame_put_u32(&w, TAG_EXPIRES_IN, (uint32_t)p->expires_in_s);
+        frame_put_str(&w, TAG_TEXT, text);
+        send_frame(c, &w, NULL, false);
+}
+
+static void on_signed_in(void *arg, enum outcome outcome, const struct err *err)
+{
+        struct conn *c = arg;
+
+        c->watch = sign_in_leave(c->watch);
+        if (outcome == OUTCOME_OK)
+                send_ok(c);
+        else
+                send_error(c, outcome, err->text, NULL);
+}
+
+// The identity a request names, or the only one; NULL: answered already.
+static struct keeper *identity_of(struct conn *c, const struct frame *f)
+{
+        struct keeper *k = NULL;
+        struct err err = ERR_INIT;
+        char name[256];
+        enum outcome o;
+
+        if (!optional_text(f, TAG_IDENTITY, name, sizeof name)) {
+                send_error(c, OUTCOME_INVALID_REQUEST, NULL, NULL);
+                return NULL;
+        }
+        o = broker_find_identity(c->server->broker, name, &k, &err);
+        if (o != OUTCOME_OK)
+                send_error(c, o, err.text, NULL);
+        return o == OUTCOME_OK ? k : NULL;
+}
+
+static void on_login(struct conn *c, const struct frame *f)
+{
+        static const struct sign_in_events events = {.prompt = on_prompt, .done = on_signed_in};
+        struct keeper *k;
+        char flow[32];
+
+        if (!optional_text(f, TAG_FLOW, flow, sizeof flow) || (flow[0] && strcmp(flow, "device") != 0)) {
+                send_error(c, OUTCOME_INVALID_REQUEST, "this broker signs in by the device flow only", NULL);
+                return;
+        }
+        k = identity_of(c, f);
+        if (k && sign_in_join(&c->watch, k, &events, c) < 0)
+                send_error(c, OUTCOME_INTERNAL, NULL, NULL);
+}
+
+static void on_logout(struct conn *c, const struct frame *f)
+{
+        struct keeper *const *all, *k;
+        size_t n = broker_identities(c->server->broker, &all);
+
+        if (frame_find(f, TAG_IDENTITY)) {
+                k = identity_of(c, f);
+                if (!k)
+                        return;
+                broker_sign_out(c->server->broker, k);
+        }
+        for (size_t i = 0; !frame_find(f, TAG_IDENTITY) && i < n; i++)
+                broker_sign_out(c->server->broker, all[i]);
+        send_ok(c);
+}
+
+static void on_refresh(struct conn *c, const struct frame *f)
+{
+        struct err err = ERR_INIT;
+        struct role *r = NULL;
+        char name[256];
+        enum outcome o = OUTCOME_OK;
+
+        if (!optional_text(f, TAG_ROLE, name, sizeof name))
+                o = OUTCOME_INVALID_REQUEST;
+        else if (name[0])
+                o = broker_find_role(c->server->broker, name, &r, &err);
+        if (o != OUTCOME_OK) {
+                send_error(c, o, err.text, NULL);
+                return;
+        }
+        broker_refresh(c->server->broker, r);
+        send_ok(c);
+}
+
+static const struct request {
+        uint16_t type;
+        void (*handle)(struct conn *c, const struct frame *f);
+        uint16_t tags[2];
+        size_t n_tags;
+} requests[] = {
+        {MSG_GET_CREDENTIALS, on_get_credentials, {TAG_ROLE, TAG_MIN_TTL}, 2},
+        {MSG_STATUS, on_status, {0}, 0},
+        {MSG_LOGIN, on_login, {TAG_IDENTITY, TAG_FLOW}, 2},
+        {MSG_LOGOUT, on_logout, {TAG_IDENTITY}, 1},
+        {MSG_REFRESH, on_refresh, {TAG_ROLE}, 1},
+};
+
+// ---- connections
+// ----------------------------------------------------------------------------------------------
+
+static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int *fds _unused_,
+        size_t n_fds _unused_, void *arg)
+{
+        struct conn *c = arg;
+
+        if (c->asked) {
+                // What was asked first is given up: one connection, one question.
+                c->waiter = role_waiter_free(c->waiter);
+                c->watch = sign_in_leave(c->watch);
+                send_error(c, OUTCOME_INVALID_REQUEST, "one request for each connection", NULL);
+                return;
+        }
+        c->asked = true;
+        for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+                if (requests[i].type != f->type)
+                        continue;
+                if (frame_only_has(f, requests[i].tags, requests[i].n_tags))
+                        requests[i].handle(c, f);
+                else
+                        send_error(c, OUTCOME_INVALID_REQUEST, "the request has a field that is not known",
+                                NULL);
+                return;
+        }
+        send_error(c, OUTCOME_INVALID_REQUEST, "no such request", NULL);
+}
+
+static void on_closed(struct packet_conn *p _unused_, const struct err *err, void *arg)
+{
+        struct conn *c = arg;
+        struct broker *b = c->server->broker;
+        bool wake = !c->asked && !err->text[0];
+
+        if (err->text[0])
+                log_event(LOG_E_INFO, "caller.broke_off", "pid=%d reason=%s",
+                        (int)packet_conn_peer(c->packet)->pid, err->text);
+        conn_free(c);
+        if (wake)
+                broker_wake(b, true);
+}
+
+// Another uid: one sentence, nothing else.
+static void refuse(struct conn *c, enum outcome o, const char *why)
+{
+        const struct packet_peer *peer = packet_conn_peer(c->packet);
+
+        log_event(LOG_E_WARNING, "caller.refused", "uid=%u pid=%d reason=%s", (unsigned)peer->uid,
+                (int)peer->pid, why);
+        c->asked = true;
+        send_error(c, o, why, NULL);
+}
+
+static unsigned count_pid(const struct server *s, pid_t pid)
+{
+        unsigned n = 0;
+
+        for (const struct conn *c = s->conns; c; c = c->next)
+                n += packet_conn_peer(c->packet)->pid == pid;
+        return n;
+}
+
+static void on_accepted(struct packet_conn *p, void *arg)
+{
+        static const struct packet_handlers handlers = {.frame = on_frame, .closed = on_closed};
+        struct server *s = arg;
+        struct conn *c = calloc(1, sizeof *c);
+
+        if (!c) {
+                packet_conn_free(p);
+                return;
+        }
+        *c = (struct conn){.server = s, .packet = p, .since_boot_ms = boot_now(s), .next = s->conns};
+        c->link = &s->conns;
+        if (c->next)
+                c->next->link = &c->next;
+        s->conns = c;
+        packet_conn_set(p, &handlers, c);
+        if (!timer_is_armed(s->sweep))
+                timer_arm_in(s->sweep, SWEEP_MS);
+        if (packet_conn_peer(p)->uid != geteuid())
+                refuse(c, OUTCOME_ACCESS_DENIED, "this broker serves another user");
+        else if (count_pid(s, packet_conn_peer(p)->pid) > CONNS_PER_PID)
+                refuse(c, OUTCOME_BUSY, "this program has too many connections open");
+        else
+                broker_wake(s->broker, false);
+}
+
+static void on_sweep(void *arg)
+{
+        struct server *s = arg;
+        int64_t now = boot_now(s);
+        struct conn *next;
+
+        for (struct conn *c = s->conns; c; c = next) {
+                next = c->next;
+                if (!c->asked && now - c->since_boot_ms > SILENT_MS)
+                        conn_free(c);
+        }
+        if (s->conns)
+                timer_arm_in(s->sweep, SWEEP_MS);
+}
+
+int server_new(struct server **ret, struct broker *b, const char *path, int fd)
+{
+        struct server *s = calloc(1, sizeof *s);
+        int r;
+
+        if (!s) {
+                if (fd >= 0)
+                        close(fd);
+                return -ENOMEM;
+        }
+        s->broker = b;
+        if (fd >= 0)
+                r = packet_listen_fd(&s->listener, broker_loop(b), fd, on_accepted, s);
+        else
+                r = packet_listen_path(&s->listener, broker_loop(b), path, 0600, on_accepted, s);
+        if (r == 0)
+                r = timer_new(&s->sweep, broker_loop(b), on_sweep, s);
+        if (r < 0) {
+                server_free(s);
+                return err_trace(r);
+        }
+        packet_listener_limit(s->listener, CONNS_MAX, CONNS_MAX);
+        *ret = s;
+        return 0;
+}
+
+struct server *server_free(struct server *s)
+{
+        if (!s)
+                return NULL;
+        while (s->conns)
+                conn_free(s->conns);
+        packet_listener_free(s->listener);
+        if (s->sweep)
+                timer_free(s->sweep);
+        free(s);
+        return NULL;
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The flow belongs to the keeper's slot while anybody watches. Watchers are told from a timer of zero, so
+// that joining late is no special case: what has not been said to a watcher yet is said then.
+#include "sign_in.h"
+
+#include "json.h"
+#include "log.h"
+
+struct sign_in_watch {
+        struct sign_in *flow;
+        struct sign_in_watch *next, **link; // link: NULL once done
+        const struct sign_in_events *events;
+        void *arg;
+        bool prompted;
+};
+
+struct sign_in {
+        struct keeper *keeper;
+        struct provider_op *op;
+        struct timer *tell;
+        struct sign_in_watch *watches;
+        bool has_prompt, ended;
+        char *uri, *uri_complete, *user_code;
+        int64_t expires_boot_ms;
+        enum outcome outcome;
+        struct err err;
+};
+
+static int64_t boot_now(const struct sign_in *f)
+{
+        const struct clock *c = loop_clock(keeper_get_loop(f->keeper));
+
+        return c->boot_ms(c);
+}
+
+static struct sign_in *flow_free(struct sign_in *f)
+{
+        struct sign_in **slot;
+
+        if (!f)
+                return NULL;
+        slot = keeper_sign_in_slot(f->keeper);
+        if (*slot == f)
+                *slot = NULL;
+        provider_op_free(f->op);
+        if (f->tell)
+                timer_free(f->tell);
+        free(f->uri);
+        free(f->uri_complete);
+        free(f->user_code);
+        free(f);
+        return NULL;
+}
+
+static void watch_unlink(struct sign_in_watch *w)
+{
+        if (!w->link)
+                return;
+        *w->link = w->next;
+        if (w->next)
+                w->next->link = w->link;
+        w->link = NULL;
+}
+
+static bool tell_one(struct sign_in *f)
+{
+        struct sign_in_watch *w;
+
+        for (w = f->watches; w; w = w->next) {
+                if (f->has_prompt && !f->ended && !w->prompted) {
+                        int64_t left = (f->expires_boot_ms - boot_now(f)) / 1000;
+                        struct sign_in_prompt p = {
+                                .uri = f->uri,
+                                .uri_complete = f->uri_complete,
+                                .user_code = f->user_code,
+                                .expires_in_s = left > 0 ? left : 0,
+                        };
+
+                        w->prompted = true;
+                        w->events->prompt(w->arg, &p); // may leave, and with it end the flow
+                        return true;
+                }
+        }
+        return false;
+}
+
+static void on_tell(void *arg)
+{
+        struct sign_in *f = arg;
+        struct sign_in **slot = keeper_sign_in_slot(f->keeper);
+        struct sign_in_watch *w;
+
+        if (!f->ended) {
+                // One at a time: a watcher that leaves may have taken the flow with it.
+                if (tell_one(f) && *slot == f)
+                        timer_arm_in(f->tell, 0);
+                return;
+        }
+        *slot = NULL; // whoever asks from now on gets a new flow
+        while ((w = f->watches)) {
+                struct err err = f->err;
+
+                watch_unlink(w);
+                w->flow = NULL;
+                w->events->done(w->arg, f->outcome, &err);
+        }
+        flow_free(f);
+}
+
+static int dup_or_null(char **dst, const char *s)
+{
+        *dst = s ? strdup(s) : NULL;
+        return s && !*dst ? -ENOMEM : 0;
+}
+
+static void end(struct sign_in *f, enum outcome o, const struct err *err)
+{
+        f->ended = true;
+        f->outcome = o;
+        if (o != OUTCOME_OK)
+                err_set(&f->err, "sign-in to identity %s: %s", keeper_get_config(f->keeper)->name,
+                        err && err->text[0] ? err->text : outcome_info(o)->text);
+        timer_arm_in(f->tell, 0);
+}
+
+static void on_prompt(void *arg, const struct oidc_device *d)
+{
+        struct sign_in *f = arg;
+
+        if (dup_or_null(&f->uri, d->verification_uri) < 0 ||
+                dup_or_null(&f->uri_complete, d->verification_uri_complete) < 0 ||
+                dup_or_null(&f->user_code, d->user_code) < 0) {
+                end(f, OUTCOME_INTERNAL, NULL);
+                return;
+        }
+        f->expires_boot_ms = boot_now(f) + d->expires_in_s * 1000;
+        f->has_prompt = true;
+        timer_arm_in(f->tell, 0);
+}
+
+// Who this is, for session names and status: what people recognise, else what is certain.
+static const char *display_of(const struct jwt_claims *claims)
+{
+        static const char *const names[] = {"preferred_username", "email"};
+        const char *s;
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (json_get_string(claims->all, names[i], 255, &s) == 0 && s[0])
+                        return s;
+        return claims->sub;
+}
+
+int grant_from_result(struct grant *ret, const struct config_identity *conf, struct provider_result *result,
+        struct err *err)
+{
+        struct oidc_tokens *t = &result->tokens;
+        struct grant g = {.type = conf->type, .signed_in_at_s = result->obtained_at_s};
+        int r;
+
+        if (!t->id_token || !result->claims.sub) {
+                err_set(err, "the provider sent no ID token");
+                return -EBADMSG;
+        }
+        r = dup_or_null(&g.identity, conf->name);
+        r = r ? r : dup_or_null(&g.issuer, conf->issuer);
+        r = r ? r : dup_or_null(&g.client_id, conf->client_id);
+        r = r ? r : dup_or_null(&g.subject, result->claims.sub);
+        r = r ? r : dup_or_null(&g.display, display_of(&result->claims));
+        r = r ? r : dup_or_null(&g.scope, t->scope);
+        if (r < 0) {
+                grant_deinit(&g);
+                return r;
+        }
+        g.id_token = TAKE_PTR(t->id_token);
+        g.access_token = TAKE_PTR(t->access_token);
+        g.refresh_token = TAKE_PTR(t->refresh_token);
+        g.id_token_exp_s = result->claims.exp;
+        if (t->refresh_expires_in_s > 0)
+                g.refresh_exp_s = result->obtained_at_s + t->refresh_expires_in_s;
+        *ret = g;
+        return 0;
+}
+
+static void on_done(void *arg, struct provider_result *result)
+{
+        struct sign_in *f = arg;
+        struct grant g = {0};
+        struct err err = ERR_INIT;
+        int r;
+
+        f->op = provider_op_free(f->op);
+        if (f->ended)
+                return;
+        if (result->outcome != OUTCOME_OK) {
+                end(f, result->outcome, &result->err);
+                return;
+        }
+        r = grant_from_result(&g, keeper_get_config(f->keeper), result, &err);
+        if (r < 0) {
+                end(f, r == -EBADMSG ? OUTCOME_BAD_ANSWER : OUTCOME_INTERNAL, &err);
+                return;
+        }
+        log_event(
+                LOG_E_NOTICE, "signin.done", "identity=%s issuer=%s flow=%s", g.identity, g.issuer, "device");
+        keeper_put(f->keeper, &g);
+        grant_deinit(&g);
+        end(f, OUTCOME_OK, NULL);
+}
+
+static int flow_new(struct sign_in **ret, struct keeper *k)
+{
+        struct sign_in *f = calloc(1, sizeof *f);
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        f->keeper = k;
+        r = timer_new(&f->tell, keeper_get_loop(k), on_tell, f);
+        if (r == 0)
+                r = provider_device_start(&f->op, keeper_get_provider(k), on_prompt, on_done, f);
+        if (r < 0) {
+                flow_free(f);
+                return err_trace(r);
+        }
+        *keeper_sign_in_slot(k) = f;
+        *ret = f;
+        return 0;
+}
+
+int sign_in_join(struct sign_in_watch **ret, struct keeper *k, const struct sign_in_events *events, void *arg)
+{
+        struct sign_in *f = *keeper_sign_in_slot(k);
+        struct sign_in_watch *w = calloc(1, sizeof *w);
+        int r;
+
+        if (!w)
+                return -ENOMEM;
+        if (!f) {
+                r = flow_new(&f, k);
+                if (r < 0) {
+                        free(w);
+                        return err_trace(r);
+                }
+        }
+        *w = (struct sign_in_watch){.flow = f, .events = events, .arg = arg, .next = f->watches};
+        w->link = &f->watches;
+        if (w->next)
+                w->next->link = &w->next;
+        f->watches = w;
+        if (f->has_prompt)
+                timer_arm_in(f->tell, 0);
+        *ret = w;
+        return 0;
+}
+
+struct sign_in_watch *sign_in_leave(struct sign_in_watch *w)
+{
+        struct sign_in *f;
+
+        if (!w)
+                return NULL;
+        f = w->flow;
+        watch_unlink(w);
+        free(w);
+        // Nobody is left to show the code to: the flow ends. One that has ended is freed by its timer.
+        if (f && !f->watches && !f->ended)
+                flow_free(f);
+        return NULL;
+}
+
+void sign_in_abort(struct keeper *k)
+{
+        flow_free(*keeper_sign_in_slot(k));
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A sign-in that starts inside the session: the device flow, run by the broker, so that the tokens never pass
+// through whoever asked. One flow for each identity, however many ask for it: they watch the same one, and it
+// ends when the last of them has gone.
+#pragma once
+
+#include "keeper.h"
+
+struct sign_in_prompt {                 // borrowed for the call
+        const char *uri, *uri_complete; // the second may be NULL
+        const char *user_code;
+        int64_t expires_in_s; // from now
+};
+struct sign_in_events {
+        // Once, unless the flow ends before.
+        void (*prompt)(void *arg, const struct sign_in_prompt *p);
+        // Once. OUTCOME_OK: the keeper has the grant. err names the identity.
+        void (*done)(void *arg, enum outcome outcome, const struct err *err);
+};
+struct sign_in_watch;
+// Starts the flow or joins the one under way. Nothing is called from inside.
+int sign_in_join(struct sign_in_watch **ret, struct keeper *k, const struct sign_in_events *events,
+        void *arg) _must_check_;
+struct sign_in_watch *sign_in_leave(struct sign_in_watch *w); // the last one cancels the flow
+void sign_in_abort(struct keeper *k);                         // after its watchers: before the keeper goes
+
+// Fills a grant from a verified provider result (tokens are taken out of it).
+int grant_from_result(struct grant *ret, const struct config_identity *conf, struct provider_result *result,
+        struct err *err) _must_check_;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The status document: what the broker holds, without a secret in it. Its members are listed in valetkey(1)
+// and only ever added to. Times are seconds since the epoch by this machine's clock, null where there is
+// none.
+#include "broker.h"
+#include "json.h"
+
+static json_t *time_or_null(int64_t s)
+{
+        return s ? json_integer(s) : json_null();
+}
+
+static json_t *text_or_null(const char *s)
+{
+        return s && s[0] ? json_string(s) : json_null();
+}
+
+static json_t *identity_json(const struct keeper *k)
+{
+        const struct config_identity *conf = keeper_get_config(k);
+        const struct grant *g = keeper_get_grant(k);
+
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "name", conf->name,
+                "type", source_type_name(conf->type), "issuer", conf->issuer, "state",
+                keeper_state_name(keeper_get_state(k)), "subject", text_or_null(g ? g->subject : NULL),
+                "display", text_or_null(g ? g->display : NULL), "signed_in_at",
+                time_or_null(g ? g->signed_in_at_s : 0), "id_token_expires_at",
+                time_or_null(g ? g->id_token_exp_s : 0), "grant_expires_at",
+                time_or_null(g ? g->refresh_exp_s : 0), "refreshable", g && g->refresh_token, "reason",
+                text_or_null(keeper_get_reason(k)));
+}
+
+static json_t *error_json(const struct role *r)
+{
+        const char *text, *request_id;
+        enum outcome o = role_get_last_error(r, &text, &request_id);
+
+        if (o == OUTCOME_OK)
+                return json_null();
+        return json_pack("{s:s, s:s, s:o}", "outcome", outcome_info(o)->id, "message", text, "request_id",
+                text_or_null(request_id));
+}
+
+static json_t *role_json(const struct role *r)
+{
+        const struct config_role *conf = role_get_config(r);
+        const struct sts_credentials *c = role_get_credentials(r);
+
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", conf->name,
+                "role_arn", conf->role_arn, "source", source_type_name(role_get_source(r)->type), "identity",
+                conf->identity, "region", text_or_null(conf->region), "state",
+                role_state_name(role_get_state(r)), "expires_at", time_or_null(role_get_expiration_s(r)),
+                "next_rotation_at", time_or_null(role_get_next_rotation_s(r)), "access_key_id",
+                text_or_null(c ? c->access_key_id : NULL), "assumed_role_arn",
+                text_or_null(c ? c->assumed_role_arn : NULL), "last_error", error_json(r));
+}
+
+// json_array_append_new takes its value, also on failure and where it is NULL.
+static int fill(const struct broker *b, json_t *identities, json_t *roles)
+{
+        struct keeper *const *k;
+        struct role *const *r;
+        size_t n = broker_identities(b, &k);
+
+        for (size_t i = 0; i < n; i++)
+                if (json_array_append_new(identities, identity_json(k[i])) < 0)
+                        return -ENOMEM;
+        n = broker_roles(b, &r);
+        for (size_t i = 0; i < n; i++)
+                if (json_array_append_new(roles, role_json(r[i])) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+static int append(const char *p, size_t n, void *arg)
+{
+        return buf_append(arg, p, n) < 0 ? -1 : 0;
+}
+
+int broker_status(const struct broker *b, struct buf *out)
+{
+        cleanup_json json_t *top = json_object();
+        json_t *identities = json_array(), *roles = json_array();
+        int r = identities && roles ? fill(b, identities, roles) : -ENOMEM;
+
+        // json_object_set_new takes the arrays, whatever becomes of it.
+        if (json_object_set_new(top, "version", json_integer(1)) < 0)
+                r = -ENOMEM;
+        if (json_object_set_new(top, "identities", identities) < 0)
+                r = -ENOMEM;
+        if (json_object_set_new(top, "roles", roles) < 0)
+                r = -ENOMEM;
+        if (r == 0 &&
+                (json_dump_callback(top, append, out, JSON_COMPACT) < 0 || buf_append_char(out, '\n') < 0))
+                r = out->error ? out->error : -ENOMEM;
+        return r;
+}
