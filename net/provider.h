@@ -29,8 +29,10 @@ int64_t provider_skew_s(const struct provider *p);
 struct provider_result {
         enum outcome outcome;
         struct err err;
-        struct oidc_tokens tokens; // take what is needed
-        struct jwt_claims claims;  // of tokens.id_token, verified; all NULL when no id_token came (refresh)
+        // Take what is needed. After a failed refresh, tokens.refresh_token may be set all the same: it came, and
+        // replaces the old one, which may be spent, though what came with it could not be verified just now.
+        struct oidc_tokens tokens;
+        struct jwt_claims claims; // of tokens.id_token, verified; all NULL when no id_token came (refresh)
         int64_t obtained_at_s;
 };
 struct provider_op;
@@ -48,7 +50,8 @@ int provider_device_start(struct provider_op **ret, struct provider *p, provider
         provider_done_fn done, void *arg) _must_check_;
 
 // Refresh. expect_subject: a new ID token must name it. Outcomes: NEEDS_LOGIN for invalid_grant,
-// interaction_required and their kin; UNREACHABLE, TIMEOUT, THROTTLED may be retried by the caller;
+// interaction_required and their kin; UNREACHABLE, TIMEOUT, THROTTLED may be retried by the caller (it is tried
+// again here only when nothing can have reached the provider: a refresh token may be good for one use);
 // tokens.refresh_token is NULL where the provider did not rotate it (the old one stays good).
 int provider_refresh_start(struct provider_op **ret, struct provider *p, const struct secret *refresh_token,
         const char *expect_subject, provider_done_fn done, void *arg) _must_check_;
