@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""SigV4 signatures per CPU second: ours (build/bench/sigv4) and botocore's, the same request, in turns, one table.
+Usage: bench/sigv4.py BUILD [SECONDS]. Fails when the two do not sign alike: then there is nothing to compare."""
+import datetime
+import subprocess
+import sys
+import time
+
+import botocore
+import botocore.auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+NOW = datetime.datetime(2026, 11, 22, 3, 4, 5)
+CRED = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "IQoJb3JpZ2luX2VjEXAMPLETOKEN")
+URL = "https://sts.eu-central-1.amazonaws.com/"
+BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
+ROUNDS = 3
+
+
+class FrozenDatetime(datetime.datetime):
+    @classmethod
+    def utcnow(cls):
+        return NOW
+
+
+def request():
+    r = AWSRequest(method="POST", url=URL, data=BODY)
+    r.headers["Host"] = "sts.eu-central-1.amazonaws.com"
+    r.headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
+    return r
+
+
+REQUEST = request()
+AUTH = botocore.auth.SigV4Auth(CRED, "sts", "eu-central-1")
+
+
+def sign():
+    """Signs alone: request and signer are made once, as on our side. A request may be signed again and again."""
+    AUTH.add_auth(REQUEST)
+
+
+def header_form():
+    sign()
+    return REQUEST.headers["Authorization"].rpartition("Signature=")[2]
+
+
+def rate(seconds):
+    n = 0
+    start = time.process_time()
+    while True:
+        for _ in range(50):
+            sign()
+        n += 50
+        took = time.process_time() - start
+        if took >= seconds:
+            return n / took
+
+
+def main():
+    build, seconds = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    botocore.auth.datetime = type("fake", (), {"datetime": FrozenDatetime})
+    ours, theirs = {}, []
+    for _ in range(ROUNDS):  # in turns, so that a busy machine disturbs both
+        out = subprocess.run([f"{build}/bench/sigv4", str(seconds)], stdout=subprocess.PIPE, check=True, text=True).stdout
+        for line in out.splitlines():
+            name, signature, value = line.split()
+            ours.setdefault(name, []).append(float(value))
+            if name == "header" and signature != header_form():
+                sys.exit("bench/sigv4: botocore signs this request differently")
+        theirs.append(rate(seconds))
+    best = max(theirs)
+    print(f"SigV4 signatures per CPU second (best of {ROUNDS} rounds of {seconds:g} s)")
+    print(f"  {'':34} {'per second':>12} {'each, µs':>10} {'to botocore':>12}")
+    rows = [(f"botocore {botocore.__version__}, header form", best), ("valetkey, header form", max(ours["header"])),
+            ("valetkey, query form", max(ours["query"])), ("valetkey, verification", max(ours["verify"]))]
+    for name, value in rows:
+        print(f"  {name:34} {value:12,.0f} {1e6 / value:10.1f} {value / best:11.1f}x")
+
+
+main()
