@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// pam_valetkey: the five entry points and the order of their steps. It runs inside sshd, login, gdm, cron: it
+// owns nothing there, keeps nothing between two calls but the handle of a sign-in, and knows four answers.
+//
+//   not ours      PAM_USER_UNKNOWN (authenticate, account), PAM_IGNORE (the rest): proved from files, others
+//   decide ours, good    PAM_SUCCESS ours, not good    the code of wire/outcome.c cannot tell   never success
+//   where it matters: PAM_AUTHINFO_UNAVAIL; a session is not refused for our sake
+//
+// Every function starts from a failure and has to earn anything better.
+#include "ask.h"
+#include "handle.h"
+#include "talk.h"
+#include "wake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <security/pam_ext.h>
+
+// Everything is hidden but these; pam/module.map says so once more.
+#define ENTRY __attribute__((visibility("default")))
+
+#define PROMPTS_MAX         4                // of one sign-in
+#define TEXT_MAX            (16 * 1024)      // of one prompt
+#define MESSAGE_MAX         512              // of one failure
+#define SIGN_IN_PATIENCE_MS (30 * 60 * 1000) // whatever the daemon says a code's life is
+#define SESSION_PATIENCE_MS 5000
+#define HINT_PATIENCE_MS    2000
+
+// wire/outcome.c spells these as numbers because it may not include PAM's headers.
+_Static_assert(PAM_SUCCESS == 0 && PAM_SYSTEM_ERR == 4 && PAM_PERM_DENIED == 6 && PAM_AUTH_ERR == 7 &&
+                       PAM_AUTHINFO_UNAVAIL == 9 && PAM_USER_UNKNOWN == 10 && PAM_MAXTRIES == 11 &&
+                       PAM_ACCT_EXPIRED == 13 && PAM_IGNORE == 25,
+        "the numbers of wire/outcome.c are Linux-PAM's");
+
+struct call {
+        pam_handle_t *pamh;
+        unsigned flags;
+        struct arguments args;
+        const char *user, *service, *rhost, *tty; // borrowed from PAM; all but user may be NULL
+        struct ours_user who;
+};
+
+static const char *item(pam_handle_t *pamh, int which)
+{
+        const void *p = NULL;
+
+        if (pam_get_item(pamh, which, &p) != PAM_SUCCESS || !p || !*(const char *)p)
+                return NULL;
+        return p;
+}
+
+// Reads the arguments, the items and the tables. PAM_SUCCESS, and c->who says whose user it is; or the code
+// to return at once.
+static int begin(struct call *c, pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct ours_paths paths;
+
+        *c = (struct call){.pamh = pamh, .flags = (unsigned)flags};
+        if (!arguments_read(&c->args, pamh, argc, argv))
+                return PAM_SERVICE_ERR;
+        if (pam_get_user(pamh, &c->user, NULL) != PAM_SUCCESS || !c->user)
+                return PAM_SYSTEM_ERR;
+        c->service = item(pamh, PAM_SERVICE);
+        c->rhost = item(pamh, PAM_RHOST);
+        c->tty = item(pamh, PAM_TTY);
+        paths = arguments_paths(&c->args);
+        ours_find(&c->who, &paths, c->user);
+        if (c->who.fault)
+                pam_syslog(pamh, LOG_ERR, "%s: %s", c->who.fault_path, table_result_text(c->who.fault));
+        return PAM_SUCCESS;
+}
+
+// The one place where an outcome becomes a PAM code.
+static int end(struct call *c, enum outcome o, const char *message)
+{
+        if (o == OUTCOME_OK)
+                return PAM_SUCCESS;
+        pam_syslog(c->pamh, LOG_NOTICE, "user %s: %s%s%s", c->user, outcome_info(o)->id, message ? ": " : "",
+                message ? message : "");
+        talk_failure(c->pamh, c->flags, o, message);
+        return outcome_info(o)->pam_code;
+}
+
+static int cannot_tell(struct call *c)
+{
+        char text[MESSAGE_MAX];
+
+        snprintf(text, sizeof text, "Sign-in is not possible now: %s. Please tell the administrator.",
+                c->who.fault > 0 ? table_result_text(c->who.fault) : "the user table cannot be read");
+        talk_failure(c->pamh, c->flags, OUTCOME_NO_DAEMON, text);
+        return PAM_AUTHINFO_UNAVAIL;
+}
+
+static void log_fault(const struct call *c, const struct ask *a, const char *what)
+{
+        if (a->fault)
+                pam_syslog(c->pamh, LOG_ERR, "%s: %s: %s%s%s", what, c->args.socket, a->fault,
+                        a->error ? ": " : "", a->error ? strerrordesc_np(a->error) : "");
+}
+
+// ---- authenticate
+// ----------------------------------------------------------------------------------------------
+
+// A string field into memory of its own, cleaned; NULL when absent or too long.
+static char *dup_text(const struct frame *f, uint16_t tag, size_t max)
+{
+        char *s = malloc(max);
+
+        if (!s || !frame_get_str(f, tag, s, max)) {
+                free(s);
+                return NULL;
+        }
+        talk_clean(s);
+        return s;
+}
+
+// Shows one prompt. *deadline moves to the end of the code's life.
+static enum outcome show(struct call *c, const struct frame *f, int64_t *deadline)
+{
+        char *text = dup_text(f, TAG_TEXT, TEXT_MAX);
+        uint32_t expires_s;
+        int64_t until;
+        int r;
+
+        if (!text || !frame_get_u32(f, TAG_EXPIRES_IN, &expires_s)) {
+                free(text);
+                return OUTCOME_NO_DAEMON;
+        }
+        until = ask_now_ms() +
+                (expires_s > SIGN_IN_PATIENCE_MS / 1000 ? SIGN_IN_PATIENCE_MS : (int64_t)expires_s * 1000);
+        r = talk_prompt(c->pamh, text);
+        free(text);
+        // The daemon ends the flow itself when the code expires, and says so; this is for a daemon that does
+        // not.
+        *deadline = until + c->args.timeout_ms;
+        return r == PAM_SUCCESS ? OUTCOME_OK : OUTCOME_CANCELLED;
+}
+
+static enum outcome keep(struct call *c, const struct frame *f)
+{
+        char handle[HANDLE_HEX + 1];
+        enum outcome o = OUTCOME_NO_DAEMON;
+
+        if (frame_get_str(f, TAG_HANDLE, handle, sizeof handle) && handle_is_valid(handle))
+                o = handle_keep(c->pamh, handle, c->user) == PAM_SUCCESS ? OUTCOME_OK : OUTCOME_INTERNAL;
+        explicit_bzero(handle, sizeof handle);
+        return o;
+}
+
+// From the request to the handle; *ret_message is the daemon's sentence about a failure, to be freed.
+static enum outcome sign_in(struct call *c, struct ask *a, char **ret_message)
+{
+        uint8_t room[2048];
+        struct frame_writer w;
+        struct frame f;
+        int64_t deadline = ask_now_ms() + c->args.timeout_ms;
+        enum outcome o;
+
+        frame_begin(&w, room, sizeof room, MSG_AUTHENTICATE);
+        frame_put_str(&w, TAG_USER, c->user);
+        frame_put_str(&w, TAG_SERVICE, c->service ? c->service : "");
+        frame_put_str(&w, TAG_RHOST, c->rhost);
+        frame_put_str(&w, TAG_TTY, c->tty);
+        o = ask_open(a, &c->args, deadline);
+        if (o == OUTCOME_OK)
+                o = ask_send(a, room, frame_end(&w));
+        for (int prompts = 0; o == OUTCOME_OK;) {
+                o = ask_receive(a, &f, deadline);
+                if (o != OUTCOME_OK)
+                        break;
+                if (f.type == MSG_AUTHENTICATED)
+                        return keep(c, &f);
+                if (f.type == MSG_ERROR) {
+                        *ret_message = dup_text(&f, TAG_MESSAGE, MESSAGE_MAX);
+                        return ask_error(&f);
+                }
+                if (f.type != MSG_PROMPT || prompts++ == PROMPTS_MAX)
+                        return OUTCOME_NO_DAEMON;
+                o = show(c, &f, &deadline);
+        }
+        return o;
+}
+
+ENTRY int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct ask a = ASK_INIT;
+        char *message = NULL;
+        struct call c;
+        enum outcome o;
+        int r = begin(&c, pamh, flags, argc, argv);
+
+        if (r != PAM_SUCCESS)
+                return r;
+        switch (c.who.kind) {
+        case OURS_NOT:
+                return PAM_USER_UNKNOWN;
+        case OURS_LOCAL:
+        case OURS_FEDERATED:
+                o = sign_in(&c, &a, &message);
+                log_fault(&c, &a, "sign-in");
+                ask_close(&a);
+                r = end(&c, o, message);
+                free(message);
+                return r;
+        case OURS_UNKNOWN:
+                break;
+        }
+        return cannot_tell(&c);
+}
+
+// ---- account
+// ---------------------------------------------------------------------------------------------------
+
+ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct call c;
+        int r = begin(&c, pamh, flags, argc, argv);
+
+        if (r != PAM_SUCCESS)
+                return r;
+        if (c.who.kind == OURS_NOT)
+                return PAM_USER_UNKNOWN;
+        if (c.who.kind != OURS_LOCAL && c.who.kind != OURS_FEDERATED)
+                return cannot_tell(&c);
+        switch (ours_standing(&c.who, (int64_t)time(NULL), c.args.max_age_s)) {
+        case STANDING_GOOD:
+                return PAM_SUCCESS;
+        case STANDING_LOCKED:
+                return end(&c, OUTCOME_ACCOUNT_LOCKED, NULL);
+        case STANDING_EXPIRED:
+                return end(&c, OUTCOME_ACCOUNT_EXPIRED, "This account has expired.");
+        case STANDING_TOO_OLD:
+                return end(&c, OUTCOME_ACCOUNT_EXPIRED,
+                        "This account has not signed in at its identity provider for too long.");
+        case STANDING_CLOCK_WRONG:
+                return end(&c, OUTCOME_CLOCK_SKEW, NULL);
+        }
+        return PAM_SYSTEM_ERR;
+}
+
+// ---- the handle's ways
+// -----------------------------------------------------------------------------------------
+
+// Sends one message about a handle or a user, and waits for MSG_OK.
+static enum outcome tell(struct call *c, uint16_t type, const char *handle, int64_t patience_ms)
+{
+        struct ask a = ASK_INIT;
+        struct frame_writer w;
+        uint8_t room[2048];
+        struct frame f;
+        enum outcome o;
+
+        frame_begin(&w, room, sizeof room, type);
+        frame_put_str(&w, TAG_HANDLE, handle);
+        if (type != MSG_DROP)
+                frame_put_str(&w, TAG_USER, c->user);
+        if (type == MSG_COMMIT) {
+                frame_put_str(&w, TAG_SERVICE, c->service ? c->service : "");
+                frame_put_str(&w, TAG_RHOST, c->rhost);
+        }
+        o = ask_once(&a, &c->args, patience_ms, room, frame_end(&w), MSG_OK, &f);
+        explicit_bzero(room, sizeof room);
+        if (o != OUTCOME_OK)
+                log_fault(c, &a,
+                        type == MSG_COMMIT ? "the sign-in was not handed over"
+                        : type == MSG_DROP ? "the sign-in was not dropped"
+                                           : "the end of the session was not told");
+        ask_close(&a);
+        return o;
+}
+
+// Hands a sign-in over to the session's user and wakes his broker. Nothing here fails a login.
+static void hand_over(struct call *c)
+{
+        char handle[HANDLE_HEX + 1];
+        int r;
+
+        if (handle_take(c->pamh, c->user, handle) && c->who.kind != OURS_NOT)
+                (void)tell(c, MSG_COMMIT, handle, SESSION_PATIENCE_MS); // logged there
+        explicit_bzero(handle, sizeof handle);
+        if (c->who.kind != OURS_LOCAL && c->who.kind != OURS_FEDERATED)
+                return;
+        r = wake_broker(c->args.runtime_base, c->who.uid, c->who.gid);
+        if (r < 0)
+                pam_syslog(c->pamh, LOG_DEBUG, "the broker was not woken, ignoring: %s", strerrordesc_np(-r));
+}
+
+ENTRY int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        char handle[HANDLE_HEX + 1];
+        struct call c;
+        int r = begin(&c, pamh, flags, argc, argv);
+
+        if (r != PAM_SUCCESS)
+                return r;
+        if (c.who.kind == OURS_NOT)
+                return PAM_IGNORE;
+        if (c.flags & PAM_DELETE_CRED) {
+                if (handle_take(pamh, c.user, handle))
+                        (void)tell(
+                                &c, MSG_DROP, handle, HINT_PATIENCE_MS); // logged there; it expires by itself
+                explicit_bzero(handle, sizeof handle);
+                return PAM_SUCCESS;
+        }
+        if (c.who.kind == OURS_UNKNOWN)
+                return PAM_CRED_UNAVAIL;
+        // A screen locker opens no session: what was signed in just now goes to the one that is there.
+        if (c.flags & (PAM_REINITIALIZE_CRED | PAM_REFRESH_CRED))
+                hand_over(&c);
+        return PAM_SUCCESS;
+}
+
+ENTRY int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct call c;
+        int r = begin(&c, pamh, flags, argc, argv);
+
+        if (r != PAM_SUCCESS) {
+                handle_forget(pamh); // out of the session's environment all the same
+                return r;
+        }
+        hand_over(&c);
+        return c.who.kind == OURS_NOT ? PAM_IGNORE : PAM_SUCCESS;
+}
+
+ENTRY int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct call c;
+        int r = begin(&c, pamh, flags, argc, argv);
+
+        if (r != PAM_SUCCESS)
+                return r;
+        if (c.who.kind == OURS_NOT)
+                return PAM_IGNORE;
+        (void)tell(&c, MSG_CLOSE, NULL, HINT_PATIENCE_MS); // a hint; logged there
+        return PAM_SUCCESS;
+}
