@@ -43,6 +43,8 @@ else
 SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
 INC := -Ilib -Iwire -Itable -Inet -Idbus
+# Tests, fuzz targets and benchmarks look into every part; the parts do not look into each other.
+$(B)/tests/%.o $(B)/bench/%.o: INC += -Isignin -Ibroker -Icli -Isandbox -Ipam
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
         -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"' -DPATH_PAM='"$(PAMDIR)"'
