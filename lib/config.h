@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The configuration (UAPI order: /usr/lib < /run < /etc, each with .conf.d drop-ins, then the user's own). A
-// strict reader: unknown sections and keys, duplicates, bad values and values over 4096 bytes are errors that
-// name file and line. Documented in valetkey.conf(5); a test holds the key table against that page.
+// The configuration (/usr/lib < /run < /etc, each with .conf.d drop-ins, then the user's own). A strict reader:
+// unknown sections and keys, duplicates, bad values and values over 4096 bytes are errors that name file and
+// line. Documented in valetkey.conf(5); a test holds the key table against that page.
 #pragma once
 
 #include "err.h"
@@ -25,12 +25,12 @@ struct config_identity {
 
 struct config_role {
         char *name;
-        char *identity; // set: a web-identity role (also by default when there is exactly one identity)
+        char *identity; // always set; by default the only identity there is
         char *role_arn;
         int64_t duration_s; // 900–43200; from 1 where sts_endpoint names an STS with limits of its own
         char *session_name; // NULL: the grant's display name
         char *region;       // the workload's; NULL
-        char *sts_region;   // NULL
+        char *sts_region;   // where not said, region; NULL only where sts_endpoint is set
         char *sts_endpoint; // NULL: by sts_region
         char *ca_file;      // for STS; NULL: the system's
 };
@@ -52,17 +52,20 @@ struct config {
         struct config_signin signin;
 };
 
-// How the files are found: main file, then NAME.d/*.conf beside it in byte order; later ones win key by key
-// over earlier *files*, but inside one file a duplicate is an error.
+// How the files are found: DIR/valetkey.conf, then DIR/valetkey.conf.d/*.conf in byte order; later files win key
+// by key over earlier *files*, but inside one file a duplicate is an error.
 struct config_source {
-        const char *const
-                *dirs; // e.g. {"/usr/lib/valetkey", "/run/valetkey", "/etc/valetkey", NULL}, lowest first
-        const char *user_file; // NULL, or ~/.config/valetkey/valetkey.conf: roles and defaults only
-        bool check_owner;      // files must be owned by root (or the reader) and not writable by others
+        const char *file;        // NULL, or exactly this one file (--config); the rest is not looked at
+        const char *const *dirs; // NULL-terminated, lowest first; or NULL
+        const char
+                *user_file; // NULL, or ~/.config/valetkey/valetkey.conf: roles and defaults; identities only
+                            // where the system's files say user_identities = yes
+        bool check_owner;   // files (and dirs) must be owned by root or the reader and writable by no other
 };
-extern const char *const config_dirs_system[];
+extern const char *const config_dirs_system[]; // /usr/lib, /run, /etc
 
-// 0; -ENOENT when there is no file at all; -EBADMSG, -EPERM with "FILE:LINE: what is wrong".
+// 0; -ENOENT when there is no file at all; -EBADMSG with "FILE:LINE: what is wrong"; -EPERM with "FILE: …" for an
+// owner, a mode, a symbolic link or a kind of file that is not accepted, or one that may not be read; -errno.
 int config_load(struct config **ret, const struct config_source *src, struct err *err) _must_check_;
 // The same from memory, for tests and fuzzing; name stands for the file's name in messages.
 int config_parse(
@@ -74,5 +77,5 @@ DEFINE_CLEANUP(struct config *, config_unref);
 const struct config_role *config_find_role(const struct config *c, const char *name);
 const struct config_identity *config_find_identity(const struct config *c, const char *name);
 
-// The key table, for the test that holds the man page against it: "section key", NULL-terminated.
-const char *const *config_known_keys(void);
+// The key table, for the test that holds the man page against it: "section key", NULL behind the last.
+const char *config_known_key(size_t i);

@@ -5,7 +5,8 @@
 // from foreign text along with control characters: an error message is shown to a person who decides by it.
 #include "err.h"
 
-#include <stdint.h>
+#include "utf8.h"
+
 #include <stdio.h>
 
 void err_set(struct err *err, const char *fmt, ...)
@@ -36,35 +37,6 @@ void err_prefix(struct err *err, const char *fmt, ...)
         err->text[n + strnlen(old, sizeof err->text - 1 - n)] = 0;
 }
 
-// Decodes one UTF-8 sequence strictly; returns its length, or 0 where the bytes are not valid UTF-8.
-static size_t utf8_next(const unsigned char *s, size_t n, uint32_t *ret)
-{
-        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        size_t len = s[0] < 0x80             ? 1
-                     : (s[0] & 0xe0) == 0xc0 ? 2
-                     : (s[0] & 0xf0) == 0xe0 ? 3
-                     : (s[0] & 0xf8) == 0xf0 ? 4
-                                             : 0;
-        uint32_t c;
-
-        if (len == 0 || len > n)
-                return 0;
-        if (len == 1) {
-                *ret = s[0];
-                return 1;
-        }
-        c = s[0] & (0xffu >> (len + 1));
-        for (size_t i = 1; i < len; i++) {
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3fu);
-        }
-        if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                return 0;
-        *ret = c;
-        return len;
-}
-
 static bool harmless(uint32_t c)
 {
         if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
@@ -78,21 +50,20 @@ static bool harmless(uint32_t c)
 
 char *err_sanitise(char *dst, size_t n, const char *src, size_t src_len)
 {
-        const unsigned char *s = (const unsigned char *)src;
         size_t o = 0;
 
         if (n == 0)
                 return dst;
         for (size_t i = 0; i < src_len;) {
                 uint32_t c = 0;
-                size_t len = utf8_next(s + i, src_len - i, &c);
+                size_t len = utf8_next(src + i, src_len - i, &c);
                 bool keep = len > 0 && harmless(c);
                 size_t out = keep ? len : 1;
 
                 if (o + out >= n)
                         break;
                 if (keep)
-                        memcpy(dst + o, s + i, len);
+                        memcpy(dst + o, src + i, len);
                 else
                         dst[o] = '?';
                 o += out;

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From settings to structs: every value through its reader, roles filled up from [defaults], and then what one
+// key says held against the others. An error names the place a person must go to: the line of the key where it is
+// set, of the default it came from, or of the section that lacks it.
+#include "config_draft.h"
+
+#include "form.h"
+#include "sts.h"
+
+#include <stdio.h>
+
+struct builder {
+        const struct draft *draft;
+        struct config *c;
+        struct config_defaults defaults;
+        const struct draft_section **identity_sections, **role_sections; // by index in c
+        struct err *err;
+};
+
+// The setting that decides a key of a section: its own, or for inherited ones that of [defaults]; NULL: none.
+static const struct draft_setting *setting_of(
+        const struct builder *b, const struct draft_section *s, const char *key)
+{
+        int k = s ? config_key_find(s->kind, key) : -1;
+        const struct draft_section *defaults;
+
+        if (k < 0)
+                return NULL;
+        if (s->settings[k].value)
+                return &s->settings[k];
+        if (!config_key_at((size_t)k)->inherited)
+                return NULL;
+        defaults = draft_find(b->draft, CONFIG_DEFAULTS, NULL);
+        return setting_of(b, defaults, key);
+}
+
+// An error about a key of a section: "FILE:LINE: [role dev] …".
+static int wrong(const struct builder *b, const struct draft_section *s, const char *key, const char *what)
+{
+        const struct draft_setting *x = setting_of(b, s, key);
+
+        err_set(b->err, "%s:%u: [%s%s%s] %s", x ? x->file : s->file, x ? x->line : s->line,
+                config_kind_name(s->kind), s->name ? " " : "", s->name ? s->name : "", what);
+        return -EBADMSG;
+}
+
+static int apply_section(const struct builder *b, const struct draft_section *s, void *base)
+{
+        const struct config_key *key;
+
+        for (size_t k = 0; (key = config_key_at(k)); k++) {
+                const struct draft_setting *x = &s->settings[k];
+                int r = x->value ? key->set((char *)base + key->offset, x->value, b->err) : 0;
+
+                if (r == -EBADMSG)
+                        err_prefix(b->err, "%s:%u: %s: ", x->file, x->line,
+                                key->name + strlen(config_kind_name(key->kind)) + 1);
+                if (r < 0)
+                        return err_trace(r);
+        }
+        return 0;
+}
+
+static size_t count(const struct draft *d, enum config_kind kind)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < d->n_sections; i++)
+                n += d->sections[i]->kind == kind;
+        return n;
+}
+
+static int allocate(struct builder *b)
+{
+        size_t identities = count(b->draft, CONFIG_IDENTITY), roles = count(b->draft, CONFIG_ROLE);
+
+        b->c->identities = calloc(identities + 1, sizeof *b->c->identities);
+        b->c->roles = calloc(roles + 1, sizeof *b->c->roles);
+        b->identity_sections = calloc(identities + 1, sizeof *b->identity_sections);
+        b->role_sections = calloc(roles + 1, sizeof *b->role_sections);
+        return b->c->identities && b->c->roles && b->identity_sections && b->role_sections ? 0 : -ENOMEM;
+}
+
+static int apply_all(struct builder *b)
+{
+        struct config *c = b->c;
+
+        for (size_t i = 0; i < b->draft->n_sections; i++) {
+                const struct draft_section *s = b->draft->sections[i];
+                char **name = NULL;
+                void *base = NULL;
+                int r;
+
+                switch (s->kind) {
+                case CONFIG_IDENTITY:
+                        b->identity_sections[c->n_identities] = s;
+                        base = &c->identities[c->n_identities];
+                        name = &c->identities[c->n_identities++].name;
+                        break;
+                case CONFIG_ROLE:
+                        b->role_sections[c->n_roles] = s;
+                        base = &c->roles[c->n_roles];
+                        name = &c->roles[c->n_roles++].name;
+                        break;
+                case CONFIG_SIGNIN:
+                        base = &c->signin;
+                        break;
+                case CONFIG_DEFAULTS:
+                        base = &b->defaults;
+                        break;
+                case CONFIG_KINDS_:
+                        return -EINVAL;
+                }
+                if (name) {
+                        *name = strdup(s->name);
+                        if (!*name)
+                                return -ENOMEM;
+                }
+                r = apply_section(b, s, base);
+                if (r < 0)
+                        return err_trace(r);
+        }
+        return 0;
+}
+
+// Fills an unset string.
+static int inherit(char **field, const char *value)
+{
+        if (*field || !value)
+                return 0;
+        *field = strdup(value);
+        return *field ? 0 : -ENOMEM;
+}
+
+static int finish_identity(struct builder *b, size_t i)
+{
+        const struct draft_section *s = b->identity_sections[i];
+        struct config_identity *id = &b->c->identities[i];
+
+        if (!id->type)
+                id->type = SOURCE_OIDC;
+        if (!id->issuer)
+                return wrong(b, s, "issuer", "lacks issuer");
+        if (!id->client_id)
+                return wrong(b, s, "client_id", "lacks client_id");
+        if (id->username_claim && !id->username_claim_is_immutable)
+                return wrong(b, s, "username_claim",
+                        "username_claim needs username_claim_is_immutable = yes: whoever can rename himself "
+                        "at the "
+                        "provider would choose whose account he opens");
+        if (id->username_strip && !id->username_claim)
+                return wrong(b, s, "username_strip", "username_strip does nothing without username_claim");
+        return inherit(&id->groups_claim, "groups");
+}
+
+static int role_identity(struct builder *b, const struct draft_section *s, struct config_role *r)
+{
+        char text[160];
+
+        if (!r->identity && b->c->n_identities == 1)
+                return inherit(&r->identity, b->c->identities[0].name);
+        if (!r->identity)
+                return wrong(b, s, "identity",
+                        b->c->n_identities ? "must say which identity: there are several"
+                                           : "has no identity, and none is configured");
+        if (config_find_identity(b->c, r->identity))
+                return 0;
+        snprintf(text, sizeof text, "names the identity %.64s, which is not configured", r->identity);
+        return wrong(b, s, "identity", text);
+}
+
+static int role_endpoint(struct builder *b, const struct draft_section *s, struct config_role *r)
+{
+        char text[160], partition[17];
+
+        if (r->sts_endpoint)
+                return 0;
+        if (!r->sts_region)
+                return wrong(b, s, "sts_region",
+                        "lacks sts_region (or region, or sts_endpoint): which STS is asked?");
+        if (sts_role_arn_parse(r->role_arn, partition, NULL, NULL) < 0)
+                return -EINVAL;
+        if (strcmp(partition, sts_region_partition(r->sts_region)) == 0)
+                return 0;
+        snprintf(text, sizeof text, "asks the STS of %s, which is in partition %s, for a role in %s",
+                r->sts_region, sts_region_partition(r->sts_region), partition);
+        return wrong(b, s, "sts_region", text);
+}
+
+static int finish_role(struct builder *b, size_t i)
+{
+        const struct draft_section *s = b->role_sections[i];
+        const struct config_defaults *d = &b->defaults;
+        struct config_role *r = &b->c->roles[i];
+        int result;
+
+        if (!r->role_arn)
+                return wrong(b, s, "role_arn", "lacks role_arn");
+        if (!r->duration_s)
+                r->duration_s = d->duration_s ? d->duration_s : 3600;
+        if (inherit(&r->session_name, d->session_name) < 0 || inherit(&r->region, d->region) < 0 ||
+                inherit(&r->sts_region, d->sts_region) < 0 || inherit(&r->sts_region, r->region) < 0 ||
+                inherit(&r->sts_endpoint, d->sts_endpoint) < 0 || inherit(&r->ca_file, d->ca_file) < 0)
+                return -ENOMEM;
+        if (r->duration_s < STS_DURATION_MIN_S && !(r->sts_endpoint && url_is_loopback(r->sts_endpoint)))
+                return wrong(b, s, "duration", "duration is less than STS's least, 15m");
+        result = role_identity(b, s, r);
+        return result < 0 ? err_trace(result) : role_endpoint(b, s, r);
+}
+
+static int finish_signin(struct builder *b)
+{
+        const struct draft_section *s = draft_find(b->draft, CONFIG_SIGNIN, NULL);
+        struct config_signin *x = &b->c->signin;
+
+        if (b->c->n_identities == 1 && inherit(&x->identity, b->c->identities[0].name) < 0)
+                return -ENOMEM;
+        if (x->identity && !config_find_identity(b->c, x->identity))
+                return wrong(b, s, "identity", "names an identity that is not configured");
+        if (x->max_flows_per_rhost > x->max_flows)
+                return wrong(b, s, "max_flows_per_rhost", "max_flows_per_rhost is more than max_flows");
+        return 0;
+}
+
+static int finish(struct builder *b)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < b->c->n_identities; i++)
+                r = finish_identity(b, i);
+        for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
+                r = finish_role(b, i);
+        if (r == 0)
+                r = finish_signin(b);
+        if (r < 0)
+                return err_trace(r);
+        b->c->default_role = TAKE_PTR(b->defaults.default_role);
+        if (b->c->default_role && !config_find_role(b->c, b->c->default_role))
+                return wrong(b, draft_find(b->draft, CONFIG_DEFAULTS, NULL), "default_role",
+                        "default_role names a role that is not configured");
+        return 0;
+}
+
+int config_build(struct config *ret, const struct draft *d, struct err *err)
+{
+        struct builder b = {.draft = d, .c = ret, .err = err};
+        int r;
+
+        ret->signin = (struct config_signin){
+                .handle_life_s = 120, .grant_life_s = 600, .max_flows = 64, .max_flows_per_rhost = 4};
+        r = allocate(&b);
+        if (r == 0)
+                r = apply_all(&b);
+        if (r == 0)
+                r = finish(&b);
+        config_defaults_deinit(&b.defaults);
+        free(b.identity_sections);
+        free(b.role_sections);
+        if (r < 0)
+                config_deinit(ret);
+        return r;
+}
+
+// Legal on a zeroed struct and twice.
+void config_deinit(struct config *c)
+{
+        for (size_t i = 0; i < c->n_identities; i++)
+                config_identity_deinit(&c->identities[i]);
+        for (size_t i = 0; i < c->n_roles; i++)
+                config_role_deinit(&c->roles[i]);
+        free(c->identities);
+        free(c->roles);
+        free(c->default_role);
+        config_signin_deinit(&c->signin);
+        *c = (struct config){0};
+}

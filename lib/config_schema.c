@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of keys and the readers of their values. A reader knows one value and nothing else; what depends on
+// other keys ("the role's identity exists") is checked when everything has been read (config_build.c).
+#include "config_schema.h"
+
+#include "form.h"
+#include "sts.h"
+#include "timefmt.h"
+
+#define KEY_PREFIX(kind) (strlen(config_kind_name(kind)) + 1)
+
+static int wrong(struct err *err, const char *what)
+{
+        err_set(err, "%s", what);
+        return -EBADMSG;
+}
+
+static int set_text(void *field, const char *value, struct err *err)
+{
+        char **s = field;
+
+        (void)err;
+        *s = strdup(value);
+        return *s ? 0 : -ENOMEM;
+}
+
+// One word of visible ASCII: client ids, claim names.
+static int set_word(void *field, const char *value, struct err *err)
+{
+        for (const char *p = value; *p; p++)
+                if (*p <= ' ' || *p > '~')
+                        return wrong(err, "must be one word of visible ASCII characters");
+        return set_text(field, value, err);
+}
+
+static int set_url(void *field, const char *value, struct err *err)
+{
+        int r = url_check_callable(value, err);
+
+        if (r < 0)
+                return -EBADMSG;
+        if (strpbrk(value, "?#"))
+                return wrong(err, "must be a URL without a query or a fragment");
+        return set_text(field, value, err);
+}
+
+static int set_path(void *field, const char *value, struct err *err)
+{
+        if (value[0] != '/')
+                return wrong(err, "must be an absolute path");
+        return set_text(field, value, err);
+}
+
+static int set_bool(void *field, const char *value, struct err *err)
+{
+        bool *b = field;
+
+        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+                return wrong(err, "must be yes or no");
+        *b = value[0] == 'y';
+        return 0;
+}
+
+static int set_span(
+        int64_t *field, const char *value, int64_t min, int64_t max, const char *what, struct err *err)
+{
+        int64_t s;
+
+        if (time_parse_duration(value, &s) < 0 || s < min || s > max)
+                return wrong(err, what);
+        *field = s;
+        return 0;
+}
+
+// The lower bound of AWS is checked later: work-alikes on loopback may have another.
+static int set_duration(void *field, const char *value, struct err *err)
+{
+        return set_span(
+                field, value, 1, STS_DURATION_MAX_S, "must be a time like 900s, 15m or 1h, at most 12h", err);
+}
+
+static int set_life(void *field, const char *value, struct err *err)
+{
+        return set_span(field, value, 10, 3600, "must be a time from 10s to 1h", err);
+}
+
+static int set_age(void *field, const char *value, struct err *err)
+{
+        if (strcmp(value, "0") == 0)
+                return set_span(field, value, 0, 0, "", err);
+        return set_span(field, value, 60, INT32_MAX,
+                "must be 0 (no limit) or a time like 12h or 30d, at least 60s", err);
+}
+
+static int set_count(void *field, const char *value, struct err *err)
+{
+        unsigned v = 0, *u = field;
+        size_t n = strspn(value, "0123456789");
+
+        for (size_t i = 0; i < n && i < 5; i++)
+                v = v * 10 + (unsigned)(value[i] - '0');
+        if (value[n] || n == 0 || n > 4 || v < 1 || v > 4096)
+                return wrong(err, "must be a number from 1 to 4096");
+        *u = v;
+        return 0;
+}
+
+// Words between blanks; at least one, none twice.
+static int set_words(void *field, const char *value, struct err *err)
+{
+        char ***ret = field, **list;
+        size_t n = 0, room = strlen(value) / 2 + 2;
+
+        list = calloc(room, sizeof *list);
+        if (!list)
+                return -ENOMEM;
+        *ret = list;
+        for (const char *s = value; *s;) {
+                size_t len = strcspn(s, " \t");
+
+                for (size_t i = 0; i < n; i++)
+                        if (strlen(list[i]) == len && memcmp(list[i], s, len) == 0)
+                                return wrong(err, "names something twice");
+                list[n] = strndup(s, len);
+                if (!list[n++])
+                        return -ENOMEM;
+                s += len;
+                s += strspn(s, " \t");
+        }
+        return 0;
+}
+
+static int set_scopes(void *field, const char *value, struct err *err)
+{
+        for (const char *p = value; *p; p++)
+                if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+                        return wrong(err, "must be scope names with spaces between them");
+        return set_text(field, value, err);
+}
+
+static int set_region(void *field, const char *value, struct err *err)
+{
+        if (!sts_region_partition(value))
+                return wrong(err, "must be the name of a region, like eu-central-1");
+        return set_text(field, value, err);
+}
+
+static int set_role_arn(void *field, const char *value, struct err *err)
+{
+        if (sts_role_arn_parse(value, NULL, NULL, NULL) < 0)
+                return wrong(err, "must be a role's ARN, like arn:aws:iam::123456789012:role/dev");
+        return set_text(field, value, err);
+}
+
+static int set_session_name(void *field, const char *value, struct err *err)
+{
+        char legal[STS_SESSION_NAME_MAX + 1];
+
+        sts_session_name(legal, value);
+        if (strcmp(legal, value) != 0)
+                return wrong(err, "must be 2 to 64 letters, digits or _+=,.@-");
+        return set_text(field, value, err);
+}
+
+static int set_type(void *field, const char *value, struct err *err)
+{
+        enum source_type *t = field;
+
+        return source_type_from_name(value, t) < 0 ? wrong(err, "must be oidc") : 0;
+}
+
+static int set_revocation(void *field, const char *value, struct err *err)
+{
+        bool *b = field;
+
+        if (strcmp(value, "per-grant") != 0 && strcmp(value, "none") != 0)
+                return wrong(err, "must be per-grant or none");
+        *b = value[0] == 'p';
+        return 0;
+}
+
+// A section's or role's name; whether it exists is checked later.
+#define set_reference set_text
+
+static const struct {
+        const char *name;
+        bool named;
+} kinds[CONFIG_KINDS_] = {
+        [CONFIG_DEFAULTS] = {"defaults", false},
+        [CONFIG_IDENTITY] = {"identity", true},
+        [CONFIG_ROLE] = {"role", true},
+        [CONFIG_SIGNIN] = {"signin", false},
+};
+
+// clang-format off
+#define D(key, field, ...) {"defaults " key, CONFIG_DEFAULTS, offsetof(struct config_defaults, field), __VA_ARGS__}
+#define I(key, field, ...) {"identity " key, CONFIG_IDENTITY, offsetof(struct config_identity, field), __VA_ARGS__}
+#define R(key, field, ...) {"role " key,     CONFIG_ROLE,     offsetof(struct config_role, field),     __VA_ARGS__}
+#define S(key, field, ...) {"signin " key,   CONFIG_SIGNIN,   offsetof(struct config_signin, field),   __VA_ARGS__}
+
+static const struct config_key keys[] = {
+        // key                           field                        admin  inh.   reader
+        D("duration",                    duration_s,                  false, false, set_duration),
+        D("region",                      region,                      false, false, set_region),
+        D("sts_region",                  sts_region,                  false, false, set_region),
+        D("sts_endpoint",                sts_endpoint,                false, false, set_url),
+        D("ca_file",                     ca_file,                     false, false, set_path),
+        D("session_name",                session_name,                false, false, set_session_name),
+        D("default_role",                default_role,                false, false, set_reference),
+        D("user_identities",             user_identities,             true,  false, set_bool),
+
+        I("type",                        type,                        false, false, set_type),
+        I("issuer",                      issuer,                      false, false, set_url),
+        I("client_id",                   client_id,                   false, false, set_word),
+        I("client_secret_file",          client_secret_file,          false, false, set_path),
+        I("scopes",                      scopes,                      false, false, set_scopes),
+        I("ca_file",                     ca_file,                     false, false, set_path),
+        I("username_claim",              username_claim,              false, false, set_word),
+        I("username_claim_is_immutable", username_claim_is_immutable, false, false, set_bool),
+        I("username_strip",              username_strip,              false, false, set_word),
+        I("allow_groups",                allow_groups,                false, false, set_words),
+        I("groups_claim",                groups_claim,                false, false, set_word),
+        I("revocation",                  revocation_per_grant,        false, false, set_revocation),
+
+        R("identity",                    identity,                    false, false, set_reference),
+        R("role_arn",                    role_arn,                    false, false, set_role_arn),
+        R("duration",                    duration_s,                  false, true,  set_duration),
+        R("session_name",                session_name,                false, true,  set_session_name),
+        R("region",                      region,                      false, true,  set_region),
+        R("sts_region",                  sts_region,                  false, true,  set_region),
+        R("sts_endpoint",                sts_endpoint,                false, true,  set_url),
+        R("ca_file",                     ca_file,                     false, true,  set_path),
+
+        S("identity",                    identity,                    true,  false, set_reference),
+        S("max_age",                     max_age_s,                   true,  false, set_age),
+        S("handle_life",                 handle_life_s,               true,  false, set_life),
+        S("grant_life",                  grant_life_s,                true,  false, set_life),
+        S("max_flows",                   max_flows,                   true,  false, set_count),
+        S("max_flows_per_rhost",         max_flows_per_rhost,         true,  false, set_count),
+};
+// clang-format on
+_Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "more keys than a section has room for");
+
+const char *config_kind_name(enum config_kind k)
+{
+        return kinds[k].name;
+}
+
+bool config_kind_is_named(enum config_kind k)
+{
+        return kinds[k].named;
+}
+
+int config_kind_find(const char *name)
+{
+        for (int k = 0; k < CONFIG_KINDS_; k++)
+                if (strcmp(kinds[k].name, name) == 0)
+                        return k;
+        return -1;
+}
+
+const struct config_key *config_key_at(size_t i)
+{
+        return i < ARRAY_SIZE(keys) ? &keys[i] : NULL;
+}
+
+int config_key_find(enum config_kind k, const char *key)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+                if (keys[i].kind == k && strcmp(keys[i].name + KEY_PREFIX(k), key) == 0)
+                        return (int)i;
+        return -1;
+}
+
+const char *config_known_key(size_t i)
+{
+        return i < ARRAY_SIZE(keys) ? keys[i].name : NULL;
+}
+
+void config_identity_deinit(struct config_identity *i)
+{
+        free(i->name);
+        free(i->issuer);
+        free(i->client_id);
+        free(i->client_secret_file);
+        free(i->scopes);
+        free(i->ca_file);
+        free(i->username_claim);
+        free(i->username_strip);
+        for (char **g = i->allow_groups; g && *g; g++)
+                free(*g);
+        free(i->allow_groups);
+        free(i->groups_claim);
+}
+
+void config_role_deinit(struct config_role *r)
+{
+        free(r->name);
+        free(r->identity);
+        free(r->role_arn);
+        free(r->session_name);
+        free(r->region);
+        free(r->sts_region);
+        free(r->sts_endpoint);
+        free(r->ca_file);
+}
+
+void config_defaults_deinit(struct config_defaults *d)
+{
+        free(d->region);
+        free(d->sts_region);
+        free(d->sts_endpoint);
+        free(d->ca_file);
+        free(d->session_name);
+        free(d->default_role);
+}
+
+void config_signin_deinit(struct config_signin *s)
+{
+        free(s->identity);
+}
