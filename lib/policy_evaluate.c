@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one document says of one request. A statement applies when its principal, action, resource and every
+// condition do; one applying Deny ends it, otherwise one applying Allow suffices. Of the Allows that failed,
+// the one that came furthest explains the refusal.
+#include "policy_internal.h"
+
+#include <strings.h>
+
+enum progress { // how far a statement came
+        AT_ACTION = 1,
+        AT_PRINCIPAL,
+        AT_RESOURCE,
+        AT_CONDITION,
+        APPLIES,
+};
+
+// ---- principals ----------------------------------------------------------------------------------------------------
+
+static bool is_account_root(const char *s, const char *account)
+{
+        const char *p;
+
+        if (strcmp(s, account) == 0)
+                return true;
+        // arn:PARTITION:iam::ACCOUNT:root
+        if (strncmp(s, "arn:", 4) != 0 || !(p = strchr(s + 4, ':')) || strncmp(p, ":iam::", 6) != 0)
+                return false;
+        p += 6;
+        return strncmp(p, account, strlen(account)) == 0 && strcmp(p + strlen(account), ":root") == 0;
+}
+
+static enum policy_match aws_match(const struct policy_strings *l, const struct policy_principal *p)
+{
+        enum policy_match best = POLICY_MATCH_NONE;
+
+        for (size_t i = 0; i < l->n; i++) {
+                enum policy_match m = POLICY_MATCH_NONE;
+
+                if (strcmp(l->v[i], "*") == 0)
+                        m = POLICY_MATCH_ANY;
+                else if (strcmp(l->v[i], p->arn) == 0)
+                        m = POLICY_MATCH_EXACT;
+                else if (p->role_arn && strcmp(l->v[i], p->role_arn) == 0)
+                        m = POLICY_MATCH_ROLE;
+                else if (p->account && is_account_root(l->v[i], p->account))
+                        m = POLICY_MATCH_ACCOUNT;
+                if (m > best)
+                        best = m;
+        }
+        return best;
+}
+
+static enum policy_match principal_match(const struct policy_statement *s, const struct policy_principal *p)
+{
+        const struct policy_strings *l = p->type == POLICY_PRINCIPAL_FEDERATED ? &s->federated : &s->service;
+        enum policy_match m;
+
+        if (p->type == POLICY_PRINCIPAL_AWS) {
+                m = aws_match(&s->aws, p);
+                return m == POLICY_MATCH_NONE && s->any_principal ? POLICY_MATCH_ANY : m;
+        }
+        for (size_t i = 0; i < l->n; i++)
+                if (strcmp(l->v[i], p->arn) == 0 || strcmp(l->v[i], "*") == 0)
+                        return POLICY_MATCH_EXACT;
+        return s->any_principal ? POLICY_MATCH_ANY : POLICY_MATCH_NONE;
+}
+
+// ---- actions and resources -------------------------------------------------------------------------------------------
+
+static int action_matches(const struct policy_statement *s, const char *action)
+{
+        cleanup_buf struct buf b = BUF_INIT(1);
+
+        for (size_t i = 0; i < s->actions.n; i++) {
+                int r = policy_expand(&b, s->actions.v[i], POLICY_WILDCARDS, NULL);
+
+                if (r < 0)
+                        return r;
+                if (policy_wildcard_match(buf_str(&b), b.n, action, strlen(action), true))
+                        return !s->not_action;
+        }
+        return s->not_action;
+}
+
+static int resource_matches(
+        const struct policy *p, const struct policy_statement *s, const struct policy_request *q)
+{
+        cleanup_buf struct buf b = BUF_INIT(1);
+        unsigned flags = POLICY_WILDCARDS | (p->variables ? POLICY_VARIABLES : 0u);
+
+        if (p->kind == POLICY_TRUST || s->resources.n == 0)
+                return 1;
+        for (size_t i = 0; i < s->resources.n; i++) {
+                int r = policy_expand(&b, s->resources.v[i], flags, q->context);
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r == 0 && policy_arn_match(buf_str(&b), q->resource))
+                        return !s->not_resource;
+        }
+        return s->not_resource;
+}
+
+// ---- statements ------------------------------------------------------------------------------------------------------
+
+static int statement_progress(const struct policy *p, const struct policy_statement *s,
+        const struct policy_request *q, enum policy_match *ret_match, struct err *why)
+{
+        int r = action_matches(s, q->action);
+
+        if (r <= 0)
+                return r < 0 ? r : AT_ACTION;
+        *ret_match = POLICY_MATCH_NONE;
+        if (p->kind != POLICY_IDENTITY) {
+                *ret_match = principal_match(s, q->principal);
+                if (*ret_match == POLICY_MATCH_NONE) {
+                        err_set(why, "no principal in it is %s", q->principal->arn);
+                        return AT_PRINCIPAL;
+                }
+        }
+        r = resource_matches(p, s, q);
+        if (r <= 0) {
+                err_set(why, "no resource in it is %s", q->resource);
+                return r < 0 ? r : AT_RESOURCE;
+        }
+        for (size_t i = 0; i < s->n_conditions; i++) {
+                r = policy_condition_holds(&s->conditions[i], p->variables, q->context, why);
+                if (r <= 0)
+                        return r < 0 ? r : AT_CONDITION;
+        }
+        return APPLIES;
+}
+
+int policy_evaluate(struct policy_verdict *ret, const struct policy *p, const struct policy_request *q)
+{
+        struct policy_verdict v = {.decision = POLICY_IMPLICIT_DENY};
+        int furthest = AT_ACTION;
+
+        for (size_t i = 0; i < p->n_statements; i++) {
+                const struct policy_statement *s = &p->statements[i];
+                enum policy_match match = POLICY_MATCH_NONE;
+                struct err why = ERR_INIT;
+                int r = statement_progress(p, s, q, &match, &why);
+
+                if (r < 0)
+                        return r;
+                if (r == APPLIES && s->deny) {
+                        v = (struct policy_verdict){.decision = POLICY_EXPLICIT_DENY,
+                                .match = match,
+                                .statement = (unsigned)i + 1,
+                                .line = s->line};
+                        err_set(&v.why, "the statement on line %u denies %s explicitly", s->line, q->action);
+                        *ret = v;
+                        return 0;
+                }
+                if (r == APPLIES && (v.decision != POLICY_ALLOW || match > v.match)) {
+                        v = (struct policy_verdict){.decision = POLICY_ALLOW,
+                                .match = match,
+                                .statement = (unsigned)i + 1,
+                                .line = s->line};
+                        err_set(&v.why, "the statement on line %u allows %s", s->line, q->action);
+                } else if (r != APPLIES && !s->deny && v.decision != POLICY_ALLOW && r > furthest) {
+                        furthest = r;
+                        v.why = why;
+                        err_prefix(&v.why, "statement on line %u: ", s->line);
+                }
+        }
+        if (v.decision == POLICY_IMPLICIT_DENY && furthest == AT_ACTION)
+                err_set(&v.why, "no statement allows %s", q->action);
+        *ret = v;
+        return 0;
+}
+
+void policy_each_key(const struct policy *p, void (*cb)(const char *key, unsigned line, void *arg), void *arg)
+{
+        for (size_t i = 0; i < p->n_statements; i++)
+                for (size_t k = 0; k < p->statements[i].n_conditions; k++)
+                        cb(p->statements[i].conditions[k].key, p->statements[i].line, arg);
+}
