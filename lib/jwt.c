@@ -192,7 +192,7 @@ static int check_audience(struct jwt_claims *c, const struct jwt_expect *x, stru
                 return fail(err, JWT_E_MALFORMED);
         if (json_is_string(aud)) {
                 c->aud = json_string_value(aud);
-                found = strcmp(c->aud, x->client_id) == 0;
+                found = x->client_id && strcmp(c->aud, x->client_id) == 0;
         } else if (!json_is_array(aud) || json_array_size(aud) == 0) {
                 return fail(err, JWT_E_MALFORMED);
         }
@@ -202,8 +202,10 @@ static int check_audience(struct jwt_claims *c, const struct jwt_expect *x, stru
                         return fail(err, JWT_E_MALFORMED);
                 if (i == 0)
                         c->aud = json_string_value(one);
-                found |= strcmp(json_string_value(one), x->client_id) == 0;
+                found |= x->client_id && strcmp(json_string_value(one), x->client_id) == 0;
         }
+        if (x->caller_judges_audience)
+                return 0;
         // OIDC Core 3.1.3.7, 4 and 5.
         if (!found || (c->azp && strcmp(c->azp, x->client_id) != 0) || (!c->azp && json_array_size(aud) > 1))
                 return fail(err, JWT_E_AUDIENCE);

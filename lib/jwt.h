@@ -46,6 +46,9 @@ struct jwt_expect {
         const char *client_id; // must be among aud; azp, where present, must equal it; several aud need azp
         const char *nonce;     // NULL: none was sent, and a nonce in the token is ignored
         const char *subject;   // NULL: any
+        // An STS accepts every client on a provider's list and reads azp in place of aud: it judges the audience
+        // itself, of claims that are verified but for that. client_id is then not looked at.
+        bool caller_judges_audience;
         int64_t now_s;
 };
 
