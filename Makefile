@@ -47,7 +47,8 @@ INC := -Ilib -Iwire -Itable -Inet -Idbus
 $(B)/tests/%.o $(B)/bench/%.o: INC += -Isignin -Ibroker -Icli -Isandbox -Ipam
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
-        -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"' -DPATH_PAM='"$(PAMDIR)"'
+        -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"' -DPATH_PAM='"$(PAMDIR)"' \
+        -DPATH_DATA='"$(DATADIR)/valetkey"'
 OPT := $(if $(DEBUG),-O0 -g3,-O2 -g)
 ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) $(INC) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(SANFLAGS) $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// valetkey-sandbox: a cloud on loopback. This file only knows which verb is asked for.
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "util.h"
+
+static const struct verb {
+        const char *name, *synopsis;
+        int (*fn)(int argc, char **argv);
+} verbs[] = {
+        {"serve", "serve [--listen 127.0.0.1:PORT] [--dir DIR] [--fault F]...", cmd_serve},
+};
+
+static void usage(FILE *f)
+{
+        fputs("Usage:\n", f);
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                fprintf(f, "  valetkey-sandbox %s\n", verbs[i].synopsis);
+        fputs("  valetkey-sandbox --help | --version\n"
+              "An OpenID provider, STS and IAM on loopback, to test with and to try trust policies on.\n",
+                f);
+}
+
+int main(int argc, char **argv)
+{
+        if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+                puts("valetkey-sandbox " VALETKEY_VERSION);
+                return 0;
+        }
+        if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+                usage(stdout);
+                return 0;
+        }
+        for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(verbs); i++)
+                if (strcmp(argv[1], verbs[i].name) == 0)
+                        return verbs[i].fn(argc - 1, argv + 1);
+        usage(stderr);
+        return 2;
+}
