@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// valetkey-broker: the per-user daemon. Order matters here: the process closes itself to others before it
+// holds anything, signals are blocked before a library may start a thread, the lock is taken before the
+// socket is touched, and systemd hears of readiness when a caller would be answered.
+#include "broker.h"
+#include "bus_service.h"
+#include "log.h"
+#include "process.h"
+#include "server.h"
+#include "settings.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+
+struct options {
+        const char *config, *runtime_dir, *claim_socket;
+        uid_t server_uid;
+        bool has_server_uid;
+};
+
+static const char usage[] =
+        "Usage: valetkey-broker [--config FILE] [--runtime-dir DIR] [--claim-socket PATH] [--server-uid "
+        "UID]\n"
+        "Holds this user's sign-in and hands out AWS role credentials. Normally started by systemd or "
+        "D-Bus.\n"
+        "\n"
+        "  --config FILE        read this file only, not the system's and the user's\n"
+        "  --runtime-dir DIR    where credentials.sock is (default: $XDG_RUNTIME_DIR/valetkey)\n"
+        "  --claim-socket PATH  valetkeyd's claim.sock (default: " PATH_RUN "/claim.sock)\n"
+        "  --server-uid UID     whom valetkeyd runs as (default: the user valetkey)\n"
+        "  --help               this text\n"
+        "  --version            the version\n";
+
+static bool parse_uid(const char *s, uid_t *ret)
+{
+        uint64_t v = 0;
+
+        if (!*s)
+                return false;
+        for (; *s; s++) {
+                if (*s < '0' || *s > '9')
+                        return false;
+                v = v * 10 + (uint64_t)(*s - '0');
+                if (v >= UINT32_MAX)
+                        return false;
+        }
+        *ret = (uid_t)v;
+        return true;
+}
+
+// 0: go on; 1: done, successfully; -1: wrong usage.
+static int parse(struct options *o, int argc, char *argv[])
+{
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"runtime-dir", required_argument, NULL, 'r'},
+                {"claim-socket", required_argument, NULL, 's'},
+                {"server-uid", required_argument, NULL, 'u'},
+                {"help", no_argument, NULL, 'h'},
+                {"version", no_argument, NULL, 'V'},
+                {0},
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                switch (c) {
+                case 'c':
+                        o->config = optarg;
+                        break;
+                case 'r':
+                        o->runtime_dir = optarg;
+                        break;
+                case 's':
+                        o->claim_socket = optarg;
+                        break;
+                case 'u':
+                        if (!parse_uid(optarg, &o->server_uid)) {
+                                fprintf(stderr, "valetkey-broker: --server-uid wants a number\n");
+                                return -1;
+                        }
+                        o->has_server_uid = true;
+                        break;
+                case 'h':
+                        return fputs(usage, stdout) < 0 ? -1 : 1;
+                case 'V':
+                        return puts("valetkey-broker " VALETKEY_VERSION) < 0 ? -1 : 1;
+                default:
+                        return -1;
+                }
+        }
+        if (optind < argc) {
+                fprintf(stderr, "valetkey-broker: what is '%s'? See --help\n", argv[optind]);
+                return -1;
+        }
+        return 0;
+}
+
+static uid_t daemon_uid(const struct options *o)
+{
+        const struct passwd *p;
+
+        if (o->has_server_uid)
+                return o->server_uid;
+        p = getpwnam("valetkey");
+        return p ? p->pw_uid : 0;
+}
+
+// What lives as long as the process, in the order it is made; freed in the other.
+struct life {
+        struct loop *loop;
+        struct http *http;
+        struct broker *broker;
+        struct bus_service *bus;
+        struct server *server;
+        struct config *config;
+        char *runtime_dir, *socket_path;
+        int lock;
+};
+
+static void life_end(struct life *l)
+{
+        bus_service_free(l->bus);
+        server_free(l->server);
+        broker_free(l->broker);
+        http_free(l->http);
+        loop_free(l->loop);
+        config_unref(l->config);
+        free(l->runtime_dir);
+        free(l->socket_path);
+        if (l->lock >= 0)
+                close(l->lock);
+}
+
+static void on_end(int signal, void *arg)
+{
+        log_event(LOG_E_NOTICE, "broker.stopping", "signal=%d", signal);
+        loop_quit(arg);
+}
+
+static void on_hangup(int signal _unused_, void *arg _unused_)
+{
+        log_event(LOG_E_NOTICE, "broker.reload", "result=%s",
+                "the configuration is read when the broker starts");
+}
+
+// The runtime directory and the lock. 1: another broker runs, which is as good.
+static int settle(struct life *l, const struct options *o, struct err *err)
+{
+        int r = 0, other = 0;
+
+        if (o->runtime_dir)
+                l->runtime_dir = strdup(o->runtime_dir);
+        else
+                r = process_runtime_dir(&l->runtime_dir);
+        if (r < 0 || !l->runtime_dir ||
+                asprintf(&l->socket_path, "%s/credentials.sock", l->runtime_dir) < 0) {
+                l->socket_path = NULL;
+                return -ENOMEM;
+        }
+        r = process_prepare_dir(l->runtime_dir, err);
+        if (r < 0)
+                return r;
+        r = process_lock(&l->lock, l->runtime_dir, &other, err);
+        if (r != -EWOULDBLOCK)
+                return r;
+        fprintf(stderr, "valetkey-broker: already running in %s as process %d\n", l->runtime_dir, other);
+        return 1;
+}
+
+static int start(struct life *l, const struct options *o, struct err *err)
+{
+        struct broker_options b = {
+                .claim_path = o->claim_socket ? o->claim_socket : PATH_RUN "/claim.sock",
+                .server_uid = daemon_uid(o),
+        };
+        int r = settings_load(&l->config, o->config, err);
+
+        if (r < 0)
+                return r;
+        r = loop_new(&l->loop, &clock_system);
+        if (r < 0)
+                return r;
+        r = loop_on_signal(l->loop, SIGTERM, on_end, l->loop);
+        if (r == 0)
+                r = loop_on_signal(l->loop, SIGINT, on_end, l->loop);
+        if (r == 0)
+                r = loop_on_signal(l->loop, SIGHUP, on_hangup, NULL);
+        if (r == 0)
+                r = http_new(&l->http, l->loop);
+        if (r < 0)
+                return r;
+        b.loop = l->loop;
+        b.http = l->http;
+        b.config = l->config;
+        r = broker_new(&l->broker, &b);
+        if (r < 0)
+                return r;
+        r = server_new(&l->server, l->broker, l->socket_path, process_take_listen_fd());
+        if (r < 0) {
+                err_set(err, "cannot listen on %s: %s", l->socket_path, strerror(-r));
+                return r;
+        }
+        return bus_service_new(&l->bus, l->broker);
+}
+
+int main(int argc, char *argv[])
+{
+        static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+        struct life life = {.lock = -1};
+        struct options o = {0};
+        struct err err = ERR_INIT;
+        int r = process_harden();
+
+        if (r < 0) {
+                fprintf(stderr, "valetkey-broker: cannot secure this process: %s\n", strerror(-r));
+                return 1;
+        }
+        r = parse(&o, argc, argv);
+        if (r != 0)
+                return r < 0 ? 2 : 0;
+        log_init("valetkey-broker", LOG_E_INFO);
+        signal(SIGPIPE, SIG_IGN);
+        r = loop_block_signals(signals, ARRAY_SIZE(signals));
+        if (r == 0)
+                r = net_global_init();
+        if (r == 0)
+                r = settle(&life, &o, &err);
+        if (r == 0)
+                r = start(&life, &o, &err);
+        if (r == 0) {
+                log_event(LOG_E_NOTICE, "broker.ready", "version=%s runtime_dir=%s", VALETKEY_VERSION,
+                        life.runtime_dir);
+                process_notify("READY=1");
+                r = loop_run(life.loop);
+                process_notify("STOPPING=1");
+        }
+        if (r < 0)
+                fprintf(stderr, "valetkey-broker: %s\n", err.text[0] ? err.text : strerror(-r));
+        life_end(&life);
+        return r < 0;
+}
