@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../broker/role.h"
-#include "../../broker/schedule.h"
+#include "role.h"
+#include "schedule.h"
 #include "fault.h"
 
 #include <stdio.h>

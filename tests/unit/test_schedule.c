@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../broker/schedule.h"
+#include "schedule.h"
 
 #include <stdlib.h>
 #include <string.h>
