@@ -9,6 +9,8 @@
 
 #include <event2/event.h>
 
+#define GRACE_MS 500
+
 struct http_socket {
         struct http *http;
         struct watch *watch;
@@ -83,6 +85,7 @@ static void no_watch(CURL *easy)
         if (!op)
                 return;
         op->post_outcome = OUTCOME_INTERNAL;
+        err_clear(&op->err);
         err_set(&op->err, "out of memory while waiting for %s", op->host);
         timer_arm_in(op->post, 0);
 }
@@ -167,6 +170,8 @@ static void on_post(void *arg)
         finish(op, op->post_outcome, &err);
 }
 
+// curl's own deadline stands still in suspend, and a curl that ran out of memory may forget a transfer: so ours
+// stands behind it.
 // Everything of q is copied. A request that must not be sent (its URL) comes back through done().
 int http_start(
         struct http_op **ret, struct http *h, const struct http_request *q, http_done_fn done, void *arg)
@@ -192,8 +197,7 @@ int http_start(
                 http_op_free(op);
                 return err_trace(r);
         }
-        if (r > 0)
-                timer_arm_in(op->post, 0);
+        timer_arm_in(op->post, r > 0 ? 0 : op->timeout_ms + GRACE_MS);
         *ret = op;
         return 0;
 }

@@ -29,11 +29,13 @@ struct http_op {
         char host[300]; // for sentences: host, and port where it is not the scheme's own
         char curl_error[CURL_ERROR_SIZE];
         size_t header_bytes, body_max;
+        int64_t timeout_ms;
         enum http_stop stop;
         struct http_response response;
         http_done_fn done;
         void *arg;
-        // For an end that does not come from curl: refused before the start, or out of memory on the way.
+        // For an end that does not come from curl: refused before the start, out of memory on the way, or
+        // a deadline that curl missed.
         struct timer *post;
         enum outcome post_outcome;
         struct err err;

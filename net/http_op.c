@@ -131,9 +131,9 @@ static bool set_route(CURL *e, const char *url)
                (!url_is_loopback(url) || curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK);
 }
 
-static bool set_limits(CURL *e, const struct http_op *op, int64_t timeout_ms)
+static bool set_limits(CURL *e, const struct http_op *op)
 {
-        return curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK &&
+        return curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)op->timeout_ms) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW_BYTES) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)SLOW_S) == CURLE_OK &&
@@ -202,6 +202,7 @@ int http_op_setup(struct http_op *op, const struct http_request *q)
         int r;
 
         op->body_max = q->body_max ? q->body_max : BODY_MAX;
+        op->timeout_ms = q->timeout_ms ? q->timeout_ms : TIMEOUT_MS;
         op->response.body = BUF_INIT(op->body_max);
         op->response.retry_after_s = -1;
         name_host(op, q->url);
@@ -215,9 +216,10 @@ int http_op_setup(struct http_op *op, const struct http_request *q)
         r = q->form ? secret_dup(&op->form, q->form) : 0;
         if (r < 0)
                 return err_trace(r);
-        if (!set_rules(e, op) || !set_route(e, q->url) || !set_request(e, op, q) ||
-                !set_limits(e, op, q->timeout_ms ? q->timeout_ms : TIMEOUT_MS))
+        if (!set_rules(e, op) || !set_route(e, q->url) || !set_request(e, op, q) || !set_limits(e, op))
                 return -ENOMEM; // the options are all known to this libcurl: memory is all that can lack
+        op->post_outcome = OUTCOME_TIMEOUT;
+        err_set(&op->err, "%s did not answer in time", op->host);
         return 0;
 }
 
