@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sd_listen_fds(3) and sd_notify(3) as documented there, without libsystemd.
+#include "service.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define FIRST_FD 3
+
+int service_harden(void)
+{
+        const struct rlimit none = {0};
+        int fd;
+
+        // What we open must never be taken for stdin, stdout or stderr.
+        do {
+                fd = open("/dev/null", O_RDWR);
+                if (fd < 0)
+                        return -errno;
+        } while (fd <= STDERR_FILENO);
+        close(fd);
+        if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+                return -errno;
+        return 0;
+}
+
+// A decimal number without sign from 0 to max; -1 for anything else.
+static long number(const char *s, long max)
+{
+        long n = 0;
+
+        if (!s || !*s)
+                return -1;
+        for (; *s; s++) {
+                if (*s < '0' || *s > '9')
+                        return -1;
+                n = n * 10 + (*s - '0');
+                if (n > max)
+                        return -1;
+        }
+        return n;
+}
+
+static int read_fds(struct service_fds *f, const char *pid, const char *count, const char *names)
+{
+        long n = number(count, SERVICE_FDS_MAX);
+
+        // Meant for another process: a parent that forgot to unset them.
+        if (!pid || number(pid, INT32_MAX) != getpid())
+                return 0;
+        if (n < 0)
+                return -EBADMSG;
+        for (long i = 0; i < n; i++) {
+                size_t len = names ? strcspn(names, ":") : 0;
+                int fd = FIRST_FD + (int)i;
+
+                if (len >= sizeof f->e[0].name || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                        return -EBADMSG;
+                if (len)
+                        memcpy(f->e[i].name, names, len);
+                f->e[i].fd = fd;
+                f->n++;
+                if (names)
+                        names += len + (names[len] == ':');
+        }
+        return 0;
+}
+
+int service_listen_fds(struct service_fds *ret)
+{
+        struct service_fds f = {.n = 0};
+        int r = 0;
+
+        if (getenv("LISTEN_FDS"))
+                r = read_fds(&f, getenv("LISTEN_PID"), getenv("LISTEN_FDS"), getenv("LISTEN_FDNAMES"));
+        unsetenv("LISTEN_PID");
+        unsetenv("LISTEN_FDS");
+        unsetenv("LISTEN_FDNAMES");
+        *ret = f;
+        return r;
+}
+
+int service_take_fd(struct service_fds *f, const char *name)
+{
+        for (size_t i = 0; i < f->n; i++)
+                if (f->e[i].fd >= 0 && strcmp(f->e[i].name, name) == 0)
+                        return TAKE_FD(f->e[i].fd);
+        return -1;
+}
+
+int service_notify(const char *state)
+{
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        const char *path = getenv("NOTIFY_SOCKET");
+        cleanup_fd int fd = -1;
+        size_t n;
+
+        if (!path)
+                return 0;
+        n = strlen(path);
+        if ((path[0] != '/' && path[0] != '@') || n >= sizeof addr.sun_path)
+                return -EINVAL;
+        memcpy(addr.sun_path, path, n);
+        if (addr.sun_path[0] == '@')
+                addr.sun_path[0] = 0; // an abstract address
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&addr,
+                    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+                return -errno;
+        return 0;
+}
