@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For a federated user the decision is taken under the table's lock, on the entry that will be written back: two
+// sign-ins that race for one unbound account cannot both be right, and an admin's "lock" cannot be overwritten by the
+// success it was meant to prevent. A local user's entry is root's; nothing is written.
+#include "admit.h"
+
+#include "mapping.h"
+#include "write.h"
+
+#define LOCK_WAIT_MS   2000
+#define SUCCESS_STEP_S 60 // how stale last_success may stand before it is worth a write
+
+static enum outcome standing_outcome(const struct ours_user *u, int64_t now_s, struct err *err)
+{
+        enum outcome o = OUTCOME_INTERNAL;
+
+        // How long ago the last success was does not matter here: this is the next one.
+        switch (ours_standing(u, now_s, 0)) {
+        case STANDING_GOOD:
+        case STANDING_TOO_OLD:
+                return OUTCOME_OK;
+        case STANDING_LOCKED:
+                o = OUTCOME_ACCOUNT_LOCKED;
+                break;
+        case STANDING_EXPIRED:
+                o = OUTCOME_ACCOUNT_EXPIRED;
+                break;
+        case STANDING_CLOCK_WRONG:
+                o = OUTCOME_CLOCK_SKEW;
+                break;
+        }
+        err_set(err, "%s", outcome_info(o)->text);
+        return o;
+}
+
+enum outcome admit_user(const struct ours_paths *paths, const char *user, int64_t now_s,
+        struct ours_user *ret, struct err *err)
+{
+        ours_find(ret, paths, user);
+        switch (ret->kind) {
+        case OURS_NOT:
+                err_set(err, "%s", outcome_info(OUTCOME_NOT_OURS)->text);
+                return OUTCOME_NOT_OURS;
+        case OURS_UNKNOWN:
+                err_set(err, "Whose user this is cannot be told: %s: %s.", ret->fault_path,
+                        table_result_text(ret->fault));
+                return OUTCOME_INTERNAL;
+        case OURS_LOCAL:
+        case OURS_FEDERATED:
+                break;
+        }
+        return standing_outcome(ret, now_s, err);
+}
+
+static enum outcome decide(const struct admit *a, const struct ours_user *u, bool *ret_bind, struct err *err)
+{
+        struct mapping m = {.entry = &u->entry, .identity = a->identity, .claims = a->claims};
+        enum outcome o = mapping_decide(&m, ret_bind, err);
+
+        return o == OUTCOME_OK ? standing_outcome(u, a->now_s, err) : o;
+}
+
+static enum outcome table_failed(const struct admit *a, int r, struct err *err)
+{
+        if (r == TABLE_E_DUPLICATE) {
+                err_set(err,
+                        "The identity that signed in belongs to another account of this machine already.");
+                return OUTCOME_WRONG_SUBJECT;
+        }
+        err_set(err, "The sign-in cannot be recorded: %s: %s.", a->paths->table, table_result_text(r));
+        return OUTCOME_INTERNAL;
+}
+
+// With the table locked: decides on the entry as it stands now, and writes it back where it changes.
+static enum outcome decide_and_record(
+        const struct admit *a, struct table_edit *e, struct ours_user *u, struct err *err)
+{
+        bool bind = false;
+        enum outcome o;
+        int r = table_edit_get(e, a->user, &u->entry);
+
+        if (r == TABLE_E_NOT_FOUND)
+                return OUTCOME_NOT_OURS;
+        if (r != 0)
+                return table_failed(a, r, err);
+        u->uid = u->entry.uid;
+        u->gid = u->entry.gid;
+        o = decide(a, u, &bind, err);
+        if (o != OUTCOME_OK)
+                return o;
+        if (!bind && a->now_s >= u->entry.last_success_s &&
+                a->now_s - u->entry.last_success_s < SUCCESS_STEP_S)
+                return OUTCOME_OK;
+        if (bind) {
+                if (strlen(a->claims->sub) >= sizeof u->entry.subject)
+                        return OUTCOME_TOKEN_REJECTED;
+                memcpy(u->entry.subject, a->claims->sub, strlen(a->claims->sub) + 1);
+        }
+        u->entry.last_success_s = a->now_s;
+        r = table_edit_replace(e, &u->entry);
+        if (r == 0)
+                r = table_edit_commit(e);
+        return r == 0 ? OUTCOME_OK : table_failed(a, r, err);
+}
+
+enum outcome admit_decide(const struct admit *a, uid_t *ret_uid, struct err *err)
+{
+        struct table_edit *e = NULL;
+        struct ours_user u;
+        bool bind = false;
+        enum outcome o = admit_user(a->paths, a->user, a->now_s, &u, err);
+        int r;
+
+        if (o != OUTCOME_OK)
+                return o;
+        if (u.kind == OURS_LOCAL) {
+                o = decide(a, &u, &bind, err);
+                if (o == OUTCOME_OK && bind)
+                        o = OUTCOME_MISCONFIGURED; // root's table has no unbound entries; and we cannot write it
+        } else {
+                r = table_edit_begin(&e, a->paths->table, TABLE_FEDERATED, a->paths->owners,
+                        a->paths->n_owners, LOCK_WAIT_MS);
+                o = r == 0 ? decide_and_record(a, e, &u, err) : table_failed(a, r, err);
+                table_edit_free(e);
+        }
+        if (o == OUTCOME_OK)
+                *ret_uid = u.uid;
+        return o;
+}

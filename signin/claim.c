@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whose grant it is follows from the uid the kernel names; a request has no field to ask for somebody else's. A
+// connection that ends before its ACK, for whatever reason and at whatever byte, gives the grant back.
+#include "claim.h"
+
+#include "log.h"
+#include "protocol.h"
+
+#define ACK_MS 10000
+
+struct claim {
+        LIST_ENTRY(claim) link;
+        struct signin *signin;
+        struct packet_conn *conn;
+        struct timer *deadline;
+        bool offered;
+};
+
+struct claim *claim_free(struct claim *c)
+{
+        if (!c)
+                return NULL;
+        LIST_REMOVE(c, link);
+        pending_release(c->signin->pending, c);
+        signin_reap(c->signin);
+        packet_conn_free(c->conn);
+        timer_free(c->deadline);
+        free(c);
+        return NULL;
+}
+
+static void on_deadline(void *arg)
+{
+        claim_free(arg);
+}
+
+static void on_closed(struct packet_conn *conn _unused_, const struct err *err, void *arg)
+{
+        struct claim *c = arg;
+
+        if (err->text[0])
+                log_event(LOG_E_WARNING, "claim.broken", "uid=%u reason=%s",
+                        (unsigned)packet_conn_peer(c->conn)->uid, err->text);
+        claim_free(c);
+}
+
+// Sends the grant in one frame. False when the connection is of no more use.
+static bool send_grant(struct claim *c, uint64_t id, const struct secret *grant)
+{
+        cleanup_secret struct secret *room = NULL;
+        struct frame_writer w;
+        size_t n = 0;
+
+        if (secret_new_room(&room, FRAME_MAX) == 0) {
+                frame_begin(&w, secret_bytes_mutable(room), FRAME_MAX, MSG_GRANT);
+                frame_put_u64(&w, TAG_GRANT_ID, id);
+                frame_put(&w, TAG_GRANT, secret_str(grant), secret_len(grant));
+                n = frame_end(&w);
+        }
+        return n > 0 && packet_send(c->conn, secret_str(room), n, NULL, 0) == 0;
+}
+
+static void on_claim(struct claim *c)
+{
+        const struct secret *grant;
+        uint64_t id;
+        int r;
+
+        if (c->offered) {
+                signin_reply_error(
+                        c->conn, OUTCOME_INVALID_REQUEST, "The grant before is not acknowledged yet.");
+                packet_close_after_send(c->conn);
+                return;
+        }
+        r = pending_offer(c->signin->pending, packet_conn_peer(c->conn)->uid, c, &id, &grant);
+        signin_reap(c->signin);
+        if (r != 0) {
+                signin_reply_error(c->conn, r == PENDING_E_BUSY ? OUTCOME_BUSY : OUTCOME_NOTHING,
+                        r == PENDING_E_BUSY ? "Another connection of this user is just claiming." : NULL);
+                return;
+        }
+        if (!send_grant(c, id, grant)) {
+                claim_free(c);
+                return;
+        }
+        c->offered = true;
+        timer_arm_in(c->deadline, ACK_MS);
+}
+
+static void on_ack(struct claim *c, const struct frame *f)
+{
+        uint64_t id;
+
+        if (!frame_get_u64(f, TAG_GRANT_ID, &id) || pending_ack(c->signin->pending, c, id) != 0) {
+                signin_reply_error(
+                        c->conn, OUTCOME_UNKNOWN_HANDLE, "No grant of that number was handed out here.");
+                return;
+        }
+        c->offered = false;
+        signin_reply_ok(c->conn, NULL);
+}
+
+static void on_frame(
+        struct packet_conn *conn, const struct frame *f, int *fds _unused_, size_t n_fds, void *arg)
+{
+        static const uint16_t ack_tags[] = {TAG_GRANT_ID};
+        struct claim *c = arg;
+
+        timer_arm_in(c->deadline, SIGNIN_REQUEST_MS);
+        if (n_fds == 0 && f->type == MSG_CLAIM && frame_only_has(f, NULL, 0)) {
+                on_claim(c);
+        } else if (n_fds == 0 && f->type == MSG_ACK && frame_only_has(f, ack_tags, ARRAY_SIZE(ack_tags))) {
+                on_ack(c, f);
+        } else {
+                signin_reply_error(conn, OUTCOME_INVALID_REQUEST, NULL);
+                packet_close_after_send(conn);
+        }
+}
+
+void claim_accepted(struct packet_conn *conn, void *arg)
+{
+        static const struct packet_handlers handlers = {.frame = on_frame, .closed = on_closed};
+        struct signin *s = arg;
+        struct claim *c = calloc(1, sizeof *c);
+
+        if (!c || timer_new(&c->deadline, s->loop, on_deadline, c) < 0) {
+                free(c);
+                packet_conn_free(conn);
+                return;
+        }
+        c->signin = s;
+        c->conn = conn;
+        LIST_INSERT_HEAD(&s->claims, c, link);
+        timer_arm_in(c->deadline, SIGNIN_REQUEST_MS);
+        packet_conn_set(conn, &handlers, c);
+}

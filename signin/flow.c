@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Nobody reaches the provider through us but users who are ours, in good standing, and not already signing in: a
+// remote client that tries names costs two file reads. One flow per user, because two codes on two screens are how
+// the wrong one gets approved.
+#include "flow.h"
+
+#include "admit.h"
+#include "grant.h"
+#include "log.h"
+#include "mapping.h"
+#include "prompt.h"
+#include "protocol.h"
+
+#define ASK_ENTER "\nPress Enter when you have signed in: "
+
+struct flow {
+        TAILQ_ENTRY(flow) link;
+        struct signin *signin;
+        struct packet_conn *conn;
+        struct provider_op *op;
+        struct timer *prompt_deadline;
+        char *user, *service, *rhost;
+        void (*done)(void *arg);
+        void *arg;
+};
+
+struct flow *flow_free(struct flow *f)
+{
+        if (!f)
+                return NULL;
+        if (f->signin) {
+                TAILQ_REMOVE(&f->signin->flows, f, link);
+                f->signin->n_flows--;
+        }
+        provider_op_free(f->op);
+        timer_free(f->prompt_deadline);
+        free(f->user);
+        free(f->service);
+        free(f->rhost);
+        free(f);
+        return NULL;
+}
+
+static const char *rhost_of(const struct flow *f)
+{
+        return f->rhost ? f->rhost : "";
+}
+
+void flow_cancelled(const struct flow *f)
+{
+        log_event(LOG_E_NOTICE, "signin.cancelled", "user=%s service=%s rhost=%s", f->user, f->service,
+                rhost_of(f));
+}
+
+// ---- limits ----------------------------------------------------------------------------------------------------
+
+static enum outcome check_limits(const struct signin *s, const struct flow_options *o, struct err *err)
+{
+        const struct config_signin *c = &s->config->signin;
+        unsigned of_rhost = 0;
+        struct flow *f;
+
+        TAILQ_FOREACH(f, &s->flows, link)
+        {
+                if (strcmp(f->user, o->user) == 0) {
+                        err_set(err, "%s is signing in already (%s%s%s); finish or cancel that first.",
+                                o->user, f->service, f->rhost ? " from " : "", rhost_of(f));
+                        return OUTCOME_BUSY;
+                }
+                of_rhost += f->rhost && o->rhost && strcmp(f->rhost, o->rhost) == 0;
+        }
+        if (s->n_flows < c->max_flows && of_rhost < c->max_flows_per_rhost)
+                return OUTCOME_OK;
+        err_set(err, "%s", outcome_info(OUTCOME_BUSY)->text);
+        return OUTCOME_BUSY;
+}
+
+// ---- the end ---------------------------------------------------------------------------------------------------
+
+static void refuse(struct flow *f, enum outcome o, const char *why)
+{
+        // "denied": somebody decided; "failed": something did not work.
+        bool denied = o == OUTCOME_ACCESS_DENIED || o == OUTCOME_DENIED_BY_USER ||
+                      o == OUTCOME_WRONG_SUBJECT || o == OUTCOME_TOKEN_REJECTED ||
+                      o == OUTCOME_ACCOUNT_LOCKED || o == OUTCOME_ACCOUNT_EXPIRED;
+
+        log_event(denied ? LOG_E_WARNING : LOG_E_NOTICE, denied ? "signin.denied" : "signin.failed",
+                "user=%s service=%s rhost=%s outcome=%s reason=%s", f->user, f->service, rhost_of(f),
+                outcome_info(o)->id, why);
+        signin_reply_error(f->conn, o, why);
+        f->done(f->arg);
+}
+
+static bool dup_str(char **dst, const char *s)
+{
+        *dst = s ? strdup(s) : NULL;
+        return *dst || !s;
+}
+
+// The grant in its serial form. Takes the tokens out of r.
+static int make_grant(const struct flow *f, struct provider_result *r, struct secret **ret)
+{
+        const struct config_identity *identity = f->signin->identity;
+        struct grant g = {
+                .type = identity->type,
+                .id_token = TAKE_PTR(r->tokens.id_token),
+                .access_token = TAKE_PTR(r->tokens.access_token),
+                .refresh_token = TAKE_PTR(r->tokens.refresh_token),
+                .scope = TAKE_PTR(r->tokens.scope),
+                .id_token_exp_s = r->claims.exp,
+                .refresh_exp_s = r->tokens.refresh_expires_in_s
+                                         ? r->obtained_at_s + r->tokens.refresh_expires_in_s
+                                         : 0,
+                .signed_in_at_s = r->obtained_at_s,
+        };
+        int n = -ENOMEM;
+
+        if (dup_str(&g.identity, identity->name) && dup_str(&g.issuer, r->claims.iss) &&
+                dup_str(&g.client_id, identity->client_id) && dup_str(&g.subject, r->claims.sub) &&
+                dup_str(&g.username, f->user) && dup_str(&g.display, mapping_display(&r->claims)))
+                n = grant_encode(ret, &g);
+        grant_deinit(&g);
+        return n;
+}
+
+static int send_handle(struct flow *f, const char *handle)
+{
+        struct frame_writer w;
+        uint8_t room[128];
+        int r;
+
+        frame_begin(&w, room, sizeof room, MSG_AUTHENTICATED);
+        frame_put_str(&w, TAG_HANDLE, handle);
+        r = packet_send(f->conn, room, frame_end(&w), NULL, 0);
+        explicit_bzero(room, sizeof room);
+        return r;
+}
+
+// Keeps the grant under a handle and tells PAM. OUTCOME_OK, or what went wrong.
+static enum outcome hand_out(struct flow *f, uid_t uid, struct provider_result *result, struct err *err)
+{
+        struct pending_binding b = {.user = f->user, .service = f->service, .rhost = f->rhost};
+        cleanup_secret struct secret *grant = NULL;
+        char handle[HANDLE_HEX + 1] = "";
+        int r = make_grant(f, result, &grant);
+
+        if (r < 0) {
+                err_set(err, "The provider's tokens cannot be kept: %s.",
+                        r == -EMSGSIZE ? "they are too large" : strerror(-r));
+                return r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_BAD_ANSWER;
+        }
+        r = pending_hold(f->signin->pending, &b, uid, f->signin->identity->name, &grant, handle);
+        if (r == 0)
+                r = send_handle(f, handle);
+        explicit_bzero(handle, sizeof handle);
+        signin_reap(f->signin);
+        return r == 0 ? OUTCOME_OK : r == PENDING_E_FULL ? OUTCOME_BUSY : OUTCOME_INTERNAL;
+}
+
+static void on_done(void *arg, struct provider_result *result)
+{
+        struct flow *f = arg;
+        struct signin *s = f->signin;
+        struct admit a = {
+                .paths = &s->paths,
+                .user = f->user,
+                .identity = s->identity,
+                .claims = &result->claims,
+                .now_s = clock_wall_s(loop_clock(s->loop)),
+        };
+        struct err err = result->err;
+        enum outcome o = result->outcome;
+        uid_t uid = (uid_t)-1;
+
+        if (o == OUTCOME_OK)
+                o = admit_decide(&a, &uid, &err);
+        if (o == OUTCOME_OK)
+                o = hand_out(f, uid, result, &err);
+        if (o != OUTCOME_OK) {
+                refuse(f, o, err.text[0] ? err.text : outcome_info(o)->text);
+                return;
+        }
+        log_event(LOG_E_NOTICE, "signin.done", "user=%s uid=%u service=%s rhost=%s issuer=%s sub=%s", f->user,
+                (unsigned)uid, f->service, rhost_of(f), result->claims.iss, result->claims.sub);
+        f->done(f->arg);
+}
+
+// ---- the beginning ---------------------------------------------------------------------------------------------
+
+static int send_prompt(struct flow *f, const struct oidc_device *d)
+{
+        struct prompt p = {
+                .host = f->signin->host,
+                .user = f->user,
+                .service = f->service,
+                .rhost = f->rhost,
+                .device = d,
+                .qr = true,
+        };
+        cleanup_buf struct buf text = BUF_INIT(PROMPT_MAX - 1), room = BUF_INIT(FRAME_MAX);
+        struct frame_writer w;
+        int r = prompt_text(&text, &p);
+
+        if (r == 0)
+                r = buf_append_str(&text, ASK_ENTER);
+        if (r < 0)
+                return r;
+        if (!buf_extend(&room, text.n + 64))
+                return buf_error(&room);
+        frame_begin(&w, room.p, room.n, MSG_PROMPT);
+        frame_put_str(&w, TAG_TEXT, buf_str(&text));
+        frame_put_u32(&w, TAG_EXPIRES_IN, (uint32_t)d->expires_in_s);
+        return packet_send(f->conn, room.p, frame_end(&w), NULL, 0);
+}
+
+static void on_prompt(void *arg, const struct oidc_device *device)
+{
+        struct flow *f = arg;
+
+        timer_disarm(f->prompt_deadline);
+        if (send_prompt(f, device) < 0)
+                refuse(f, OUTCOME_INTERNAL, "The sign-in's text cannot be shown.");
+}
+
+static void on_prompt_deadline(void *arg)
+{
+        struct flow *f = arg;
+        struct err err = ERR_INIT;
+
+        err_set(&err, "%s did not answer in time.", f->signin->identity->issuer);
+        refuse(f, OUTCOME_TIMEOUT, err.text);
+}
+
+static enum outcome check(const struct signin *s, const struct flow_options *o, struct err *err)
+{
+        struct ours_user u;
+        enum outcome r = admit_user(&s->paths, o->user, clock_wall_s(loop_clock(s->loop)), &u, err);
+
+        if (r != OUTCOME_OK)
+                return r;
+        if (!s->provider) {
+                err_set(err, "No identity provider is configured for sign-ins.");
+                return OUTCOME_MISCONFIGURED;
+        }
+        if (strcmp(u.entry.issuer, s->identity->issuer) != 0) {
+                err_set(err, "%s belongs to another identity provider than the one configured.", o->user);
+                return OUTCOME_MISCONFIGURED;
+        }
+        return check_limits(s, o, err);
+}
+
+enum outcome flow_new(struct flow **ret, struct signin *s, const struct flow_options *o, struct err *err)
+{
+        enum outcome outcome = check(s, o, err);
+        struct flow *f;
+        int r;
+
+        if (outcome != OUTCOME_OK) {
+                // A name that is not ours may be anything, a password typed at the wrong prompt too: not logged.
+                log_event(LOG_E_NOTICE, "signin.refused", "user=%s service=%s rhost=%s outcome=%s",
+                        outcome == OUTCOME_NOT_OURS ? "-" : o->user, o->service, o->rhost ? o->rhost : "",
+                        outcome_info(outcome)->id);
+                return outcome;
+        }
+        f = calloc(1, sizeof *f);
+        if (!f)
+                return OUTCOME_INTERNAL;
+        f->conn = o->conn;
+        f->done = o->done;
+        f->arg = o->arg;
+        if (!dup_str(&f->user, o->user) || !dup_str(&f->service, o->service) ||
+                !dup_str(&f->rhost, o->rhost)) {
+                flow_free(f);
+                return OUTCOME_INTERNAL;
+        }
+        f->signin = s;
+        TAILQ_INSERT_TAIL(&s->flows, f, link);
+        s->n_flows++;
+        r = timer_new(&f->prompt_deadline, s->loop, on_prompt_deadline, f);
+        if (r == 0)
+                r = provider_device_start(&f->op, s->provider, on_prompt, on_done, f);
+        if (r < 0) {
+                flow_free(f);
+                return OUTCOME_INTERNAL;
+        }
+        timer_arm_in(f->prompt_deadline, SIGNIN_PROMPT_MS);
+        log_event(LOG_E_NOTICE, "signin.start", "user=%s service=%s rhost=%s issuer=%s", f->user, f->service,
+                rhost_of(f), s->identity->issuer);
+        *ret = f;
+        return OUTCOME_OK;
+}

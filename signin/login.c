@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A connection asks one thing at a time. A sign-in lives exactly as long as its connection: sshd kills its child when
+// the client goes away or the grace time is over, the kernel closes the socket, and the polling ends.
+#include "login.h"
+
+#include "admit.h"
+#include "flow.h"
+#include "log.h"
+#include "name.h"
+#include "protocol.h"
+
+#define SERVICE_MAX 64
+#define RHOST_MAX   255
+#define TTY_MAX     64
+
+struct login {
+        LIST_ENTRY(login) link;
+        struct signin *signin;
+        struct packet_conn *conn;
+        struct timer *deadline; // for a peer that asks nothing
+        struct flow *flow;
+        bool allowed;
+};
+
+struct request {
+        char user[NAME_MAX_USER + 1], service[SERVICE_MAX + 1], rhost[RHOST_MAX + 1], tty[TTY_MAX + 1];
+        char handle[HANDLE_HEX + 1];
+        bool has_rhost;
+};
+
+struct login *login_free(struct login *l)
+{
+        if (!l)
+                return NULL;
+        LIST_REMOVE(l, link);
+        flow_free(l->flow);
+        packet_conn_free(l->conn);
+        timer_free(l->deadline);
+        free(l);
+        return NULL;
+}
+
+static void on_deadline(void *arg)
+{
+        login_free(arg);
+}
+
+static void on_closed(struct packet_conn *conn _unused_, const struct err *err, void *arg)
+{
+        struct login *l = arg;
+
+        if (err->text[0])
+                log_event(LOG_E_WARNING, "login.broken", "uid=%u reason=%s",
+                        (unsigned)packet_conn_peer(l->conn)->uid, err->text);
+        if (l->flow)
+                flow_cancelled(l->flow);
+        login_free(l);
+}
+
+static void refuse(struct login *l, enum outcome o, const char *message)
+{
+        signin_reply_error(l->conn, o, message);
+        packet_close_after_send(l->conn);
+}
+
+// ---- reading a request -----------------------------------------------------------------------------------------
+
+static bool is_word(const char *s)
+{
+        for (; *s; s++)
+                if (*s <= ' ' || *s > '~')
+                        return false;
+        return true;
+}
+
+static bool read_handle(const struct frame *f, struct request *q)
+{
+        return frame_get_str(f, TAG_HANDLE, q->handle, sizeof q->handle) && strlen(q->handle) == HANDLE_HEX &&
+               strspn(q->handle, "0123456789abcdef") == HANDLE_HEX;
+}
+
+static bool read_user(const struct frame *f, struct request *q)
+{
+        return frame_get_str(f, TAG_USER, q->user, sizeof q->user) &&
+               name_is_valid_user(q->user, strlen(q->user));
+}
+
+// A remote host is what its owner's DNS says, or what the application made up: printable, and no more is asked.
+static bool read_where(const struct frame *f, struct request *q)
+{
+        q->has_rhost = frame_find(f, TAG_RHOST) != NULL;
+        return frame_get_str(f, TAG_SERVICE, q->service, sizeof q->service) && is_word(q->service) &&
+               (!q->has_rhost ||
+                       (frame_get_str(f, TAG_RHOST, q->rhost, sizeof q->rhost) && is_word(q->rhost))) &&
+               (!frame_find(f, TAG_TTY) ||
+                       (frame_get_str(f, TAG_TTY, q->tty, sizeof q->tty) && is_word(q->tty)));
+}
+
+// ---- the requests ----------------------------------------------------------------------------------------------
+
+static void on_flow_done(void *arg)
+{
+        struct login *l = arg;
+
+        l->flow = flow_free(l->flow);
+        packet_close_after_send(l->conn);
+}
+
+static void on_authenticate(struct login *l, const struct request *q)
+{
+        struct flow_options o = {
+                .user = q->user,
+                .service = q->service,
+                .rhost = q->has_rhost ? q->rhost : NULL,
+                .conn = l->conn,
+                .done = on_flow_done,
+                .arg = l,
+        };
+        struct err err = ERR_INIT;
+        enum outcome r = flow_new(&l->flow, l->signin, &o, &err);
+
+        if (r == OUTCOME_OK)
+                timer_disarm(l->deadline);
+        else
+                refuse(l, r, err.text);
+}
+
+static void on_commit(struct login *l, const struct request *q)
+{
+        struct pending_binding b = {
+                .user = q->user, .service = q->service, .rhost = q->has_rhost ? q->rhost : NULL};
+        struct signin *s = l->signin;
+        struct err err = ERR_INIT;
+        struct ours_user u;
+        enum outcome o;
+        uid_t uid;
+
+        if (pending_commit(s->pending, q->handle, &b, &uid) != 0) {
+                log_event(LOG_E_WARNING, "grant.commit_refused", "service=%s reason=%s", q->service,
+                        "unknown, used or expired handle");
+                signin_reply_error(l->conn, OUTCOME_UNKNOWN_HANDLE, NULL);
+                signin_reap(s);
+                return;
+        }
+        o = admit_user(&s->paths, q->user, clock_wall_s(loop_clock(s->loop)), &u, &err);
+        if (o == OUTCOME_OK && u.uid != uid)
+                o = OUTCOME_UNKNOWN_HANDLE;
+        if (o != OUTCOME_OK) {
+                pending_drop_user(s->pending, q->user, outcome_info(o)->id);
+                signin_reply_error(l->conn, o, err.text);
+        } else {
+                log_event(LOG_E_NOTICE, "grant.committed", "user=%s uid=%u service=%s rhost=%s", q->user,
+                        (unsigned)uid, q->service, q->rhost);
+                signin_reply_ok(l->conn, &uid);
+        }
+        signin_reap(s);
+}
+
+static void on_drop(struct login *l, const struct request *q)
+{
+        pending_drop(l->signin->pending, q->handle, "dropped by the application");
+        signin_reap(l->signin);
+        signin_reply_ok(l->conn, NULL);
+}
+
+static void on_close(struct login *l, const struct request *q)
+{
+        log_event(LOG_E_INFO, "session.closed", "user=%s", q->user);
+        signin_reply_ok(l->conn, NULL);
+}
+
+static const uint16_t authenticate_tags[] = {TAG_USER, TAG_SERVICE, TAG_RHOST, TAG_TTY};
+static const uint16_t commit_tags[] = {TAG_HANDLE, TAG_USER, TAG_SERVICE, TAG_RHOST};
+static const uint16_t drop_tags[] = {TAG_HANDLE};
+static const uint16_t close_tags[] = {TAG_USER};
+
+// True when the request was one and has been dealt with.
+static bool dispatch(struct login *l, const struct frame *f, struct request *q)
+{
+        switch (f->type) {
+        case MSG_AUTHENTICATE:
+                if (!frame_only_has(f, authenticate_tags, ARRAY_SIZE(authenticate_tags)) ||
+                        !read_user(f, q) || !read_where(f, q))
+                        return false;
+                on_authenticate(l, q);
+                return true;
+        case MSG_COMMIT:
+                if (!frame_only_has(f, commit_tags, ARRAY_SIZE(commit_tags)) || !read_handle(f, q) ||
+                        !read_user(f, q) || !read_where(f, q))
+                        return false;
+                on_commit(l, q);
+                return true;
+        case MSG_DROP:
+                if (!frame_only_has(f, drop_tags, ARRAY_SIZE(drop_tags)) || !read_handle(f, q))
+                        return false;
+                on_drop(l, q);
+                return true;
+        case MSG_CLOSE:
+                if (!frame_only_has(f, close_tags, ARRAY_SIZE(close_tags)) || !read_user(f, q))
+                        return false;
+                on_close(l, q);
+                return true;
+        default:
+                return false;
+        }
+}
+
+static void on_frame(
+        struct packet_conn *conn _unused_, const struct frame *f, int *fds _unused_, size_t n_fds, void *arg)
+{
+        struct login *l = arg;
+        struct request q = {.has_rhost = false};
+
+        timer_arm_in(l->deadline, SIGNIN_REQUEST_MS);
+        if (!l->allowed)
+                refuse(l, OUTCOME_ACCESS_DENIED, "Only root may ask for sign-ins.");
+        else if (l->flow || n_fds || !dispatch(l, f, &q))
+                refuse(l, OUTCOME_INVALID_REQUEST, NULL);
+        explicit_bzero(&q, sizeof q);
+}
+
+void login_accepted(struct packet_conn *conn, void *arg)
+{
+        static const struct packet_handlers handlers = {.frame = on_frame, .closed = on_closed};
+        struct signin *s = arg;
+        uid_t uid = packet_conn_peer(conn)->uid;
+        struct login *l = calloc(1, sizeof *l);
+
+        if (!l || timer_new(&l->deadline, s->loop, on_deadline, l) < 0) {
+                free(l);
+                packet_conn_free(conn);
+                return;
+        }
+        l->signin = s;
+        l->conn = conn;
+        l->allowed = uid == 0 || uid == s->login_uid;
+        LIST_INSERT_HEAD(&s->logins, l, link);
+        timer_arm_in(l->deadline, SIGNIN_REQUEST_MS);
+        packet_conn_set(conn, &handlers, l);
+}

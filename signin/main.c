@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// valetkeyd: the sign-in daemon, and the admin's verbs on the user tables. The daemon closes itself to others before it
+// reads anything, blocks signals before a library may start a thread, and tells systemd that it is ready when a sign-in
+// would be answered. It runs as an unprivileged user and needs no capability; root only where root's own table is
+// edited.
+#include "log.h"
+#include "service.h"
+#include "signin.h"
+#include "user_cmd.h"
+#include "write.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct options {
+        const char *config, *run_dir, *state_dir, *users;
+        uid_t login_uid;
+};
+
+static const char usage[] =
+        "Usage: valetkeyd [OPTION…]\n"
+        "       valetkeyd [--state-dir DIR] [--users FILE] user VERB …\n"
+        "Performs federated sign-ins for PAM. Normally started by systemd.\n"
+        "\n"
+        "Options:\n"
+        "  --config FILE     read this file only, not the system's\n"
+        "  --run-dir DIR     where login.sock and claim.sock are (default: " PATH_RUN ")\n"
+        "  --state-dir DIR   where the table of federated users is (default: " PATH_STATE ")\n"
+        "  --users FILE      root's table of local users (default: " PATH_SYSCONF "/users)\n"
+        "  --login-uid UID   a uid besides 0 that may ask for sign-ins (for trying things out)\n"
+        "  --help            this text\n"
+        "  --version         the version\n"
+        "\n";
+
+static bool parse_uid(const char *s, uid_t *ret)
+{
+        uint64_t v = 0;
+
+        for (const char *p = s; *p; p++) {
+                if (*p < '0' || *p > '9')
+                        return false;
+                v = v * 10 + (uint64_t)(*p - '0');
+                if (v >= UINT32_MAX)
+                        return false;
+        }
+        *ret = (uid_t)v;
+        return s[0] != 0;
+}
+
+// -1: go on; otherwise the exit status.
+static int parse(struct options *o, int argc, char *argv[])
+{
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"run-dir", required_argument, NULL, 'r'},
+                {"state-dir", required_argument, NULL, 's'},
+                {"users", required_argument, NULL, 'u'},
+                {"login-uid", required_argument, NULL, 'l'},
+                {"help", no_argument, NULL, 'h'},
+                {"version", no_argument, NULL, 'V'},
+                {0},
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+                switch (c) {
+                case 'c':
+                        o->config = optarg;
+                        break;
+                case 'r':
+                        o->run_dir = optarg;
+                        break;
+                case 's':
+                        o->state_dir = optarg;
+                        break;
+                case 'u':
+                        o->users = optarg;
+                        break;
+                case 'l':
+                        if (!parse_uid(optarg, &o->login_uid)) {
+                                fprintf(stderr, "valetkeyd: --login-uid wants a number\n");
+                                return 2;
+                        }
+                        break;
+                case 'h':
+                        return fputs(usage, stdout) < 0 || fputs("Verbs:\n", stdout) < 0 ||
+                               fputs(user_usage, stdout) < 0 || fflush(stdout) != 0;
+                case 'V':
+                        return puts("valetkeyd " VALETKEY_VERSION) < 0 || fflush(stdout) != 0;
+                default:
+                        return 2;
+                }
+        }
+        return -1;
+}
+
+// A table that was never written would read as missing, and everybody who is not local would be refused.
+static void make_table(const char *state_dir)
+{
+        const uid_t owners[] = {0, geteuid()};
+        struct table_edit *e = NULL;
+        struct table t;
+        char path[4096];
+        int r = snprintf(path, sizeof path, "%s/users", state_dir);
+
+        if (r >= (int)sizeof path)
+                return;
+        r = table_open(&t, path, TABLE_FEDERATED, owners, ARRAY_SIZE(owners));
+        table_close(&t);
+        if (r == TABLE_E_MISSING) {
+                r = table_edit_begin(&e, path, TABLE_FEDERATED, owners, ARRAY_SIZE(owners), 2000);
+                if (r == 0)
+                        r = table_edit_commit(e);
+                table_edit_free(e);
+        }
+        // Users of root's table can sign in all the same.
+        if (r != 0)
+                log_event(LOG_E_ERROR, "table.unusable", "file=%s reason=%s", path, table_result_text(r));
+}
+
+static void on_end(int signal, void *arg)
+{
+        log_event(LOG_E_NOTICE, "daemon.stopping", "signal=%d", signal);
+        loop_quit(arg);
+}
+
+static void on_hangup(int signal _unused_, void *arg _unused_)
+{
+        log_event(LOG_E_NOTICE, "daemon.reload", "result=%s", "the configuration is read at the start only");
+}
+
+// What lives as long as the process; freed in reverse.
+struct life {
+        struct config *config;
+        struct loop *loop;
+        struct http *http;
+        struct signin *signin;
+};
+
+static void life_end(struct life *l)
+{
+        signin_free(l->signin);
+        http_free(l->http);
+        loop_free(l->loop);
+        config_unref(l->config);
+}
+
+static int watch_signals(struct loop *l)
+{
+        int r = loop_on_signal(l, SIGTERM, on_end, l);
+
+        if (r == 0)
+                r = loop_on_signal(l, SIGINT, on_end, l);
+        if (r == 0)
+                r = loop_on_signal(l, SIGHUP, on_hangup, NULL);
+        return r;
+}
+
+static int start(struct life *l, const struct options *o, struct err *err)
+{
+        struct config_source source = {.file = o->config, .dirs = config_dirs_system, .check_owner = true};
+        struct signin_options s = {.root_table = o->users,
+                .state_dir = o->state_dir,
+                .passwd = "/etc/passwd",
+                .login_uid = o->login_uid,
+                .login_fd = -1,
+                .claim_fd = -1};
+        cleanup_free char *login_path = NULL, *claim_path = NULL;
+        struct service_fds fds;
+        int r = service_listen_fds(&fds);
+
+        if (r == 0)
+                r = config_load(&l->config, &source, err);
+        if (r < 0)
+                return r;
+        if (asprintf(&login_path, "%s/login.sock", o->run_dir) < 0) {
+                login_path = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&claim_path, "%s/claim.sock", o->run_dir) < 0) {
+                claim_path = NULL;
+                return -ENOMEM;
+        }
+        r = loop_new(&l->loop, &clock_system);
+        if (r == 0)
+                r = watch_signals(l->loop);
+        if (r == 0)
+                r = http_new(&l->http, l->loop);
+        if (r < 0)
+                return r;
+        make_table(o->state_dir);
+        s.loop = l->loop;
+        s.http = l->http;
+        s.config = l->config;
+        s.login_path = login_path;
+        s.claim_path = claim_path;
+        s.login_fd = service_take_fd(&fds, "login");
+        s.claim_fd = service_take_fd(&fds, "claim");
+        if ((s.login_fd < 0 || s.claim_fd < 0) && mkdir(o->run_dir, 0755) < 0 && errno != EEXIST) {
+                r = -errno;
+                err_set(err, "cannot make %s: %s", o->run_dir, strerror(-r));
+                return r;
+        }
+        return signin_new(&l->signin, &s, err);
+}
+
+static int run_daemon(const struct options *o)
+{
+        static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+        struct life life = {0};
+        struct err err = ERR_INIT;
+        int r;
+
+        log_init("valetkeyd", LOG_E_INFO);
+        signal(SIGPIPE, SIG_IGN);
+        umask(022);
+        r = loop_block_signals(signals, ARRAY_SIZE(signals));
+        if (r == 0)
+                r = net_global_init();
+        if (r == 0)
+                r = start(&life, o, &err);
+        if (r == 0) {
+                log_event(LOG_E_NOTICE, "daemon.ready", "version=%s", VALETKEY_VERSION);
+                r = service_notify("READY=1");
+                if (r < 0)
+                        log_event(LOG_E_WARNING, "daemon.notify_failed", "reason=%s", strerror(-r));
+                r = loop_run(life.loop);
+                (void)service_notify("STOPPING=1"); // nobody waits for it
+        }
+        if (r < 0)
+                fprintf(stderr, "valetkeyd: %s\n", err.text[0] ? err.text : strerror(-r));
+        life_end(&life);
+        return r < 0;
+}
+
+int main(int argc, char *argv[])
+{
+        struct options o = {
+                .run_dir = PATH_RUN,
+                .state_dir = PATH_STATE,
+                .users = PATH_SYSCONF "/users",
+                .login_uid = (uid_t)-1,
+        };
+        int r = service_harden();
+
+        if (r < 0) {
+                fprintf(stderr, "valetkeyd: cannot secure this process: %s\n", strerror(-r));
+                return 1;
+        }
+        r = parse(&o, argc, argv);
+        if (r >= 0)
+                return r;
+        if (optind == argc)
+                return run_daemon(&o);
+        if (strcmp(argv[optind], "user") == 0)
+                return cmd_user(argc - optind, argv + optind, o.state_dir, o.users);
+        fprintf(stderr, "valetkeyd: what is '%s'? See --help\n", argv[optind]);
+        return 2;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Strings are compared whole, lengths first, by strcmp() on values that hold no NUL; an empty claim is no claim. (A
+// neighbour of ours compares as many bytes as the answer has: an empty answer is everybody.)
+#include "mapping.h"
+
+#include "json.h"
+
+#define CLAIM_MAX 512
+
+// A string claim that is there and not empty.
+static const char *claim(const struct jwt_claims *c, const char *key)
+{
+        const char *s = NULL;
+
+        return json_get_string(c->all, key, CLAIM_MAX, &s) == 0 && s[0] ? s : NULL;
+}
+
+const char *mapping_display(const struct jwt_claims *c)
+{
+        const char *s = claim(c, "preferred_username");
+
+        if (!s)
+                s = claim(c, "email");
+        return s ? s : c->sub;
+}
+
+static bool group_is_allowed(const struct config_identity *identity, const char *group)
+{
+        for (char **g = identity->allow_groups; *g; g++)
+                if (strcmp(*g, group) == 0)
+                        return true;
+        return false;
+}
+
+// The groups claim is a list of strings or one string; anything else is no group.
+static bool has_allowed_group(const struct config_identity *identity, const struct jwt_claims *c)
+{
+        const json_t *groups = json_object_get(c->all, identity->groups_claim), *g;
+        size_t i;
+
+        if (json_is_string(groups))
+                return group_is_allowed(identity, json_string_value(groups));
+        json_array_foreach(groups, i, g) if (json_is_string(g) &&
+                                             strlen(json_string_value(g)) == json_string_length(g) &&
+                                             group_is_allowed(identity, json_string_value(g))) return true;
+        return false;
+}
+
+// The local name that the username claim stands for, compared with the user's. An "email" that the provider has not
+// verified is whatever its owner typed.
+static bool claim_names(const struct mapping *m)
+{
+        const struct config_identity *identity = m->identity;
+        const char *value = claim(m->claims, identity->username_claim);
+        size_t n, strip;
+
+        if (!value)
+                return false;
+        if (strcmp(identity->username_claim, "email") == 0) {
+                bool verified = false;
+
+                if (json_get_bool(m->claims->all, "email_verified", &verified) < 0 || !verified)
+                        return false;
+        }
+        n = strlen(value);
+        if (identity->username_strip) {
+                // Whoever lacks the suffix is of another realm, where the same short name is somebody else.
+                strip = strlen(identity->username_strip);
+                if (n <= strip || strcmp(value + n - strip, identity->username_strip) != 0)
+                        return false;
+                n -= strip;
+        }
+        return strlen(m->entry->name) == n && memcmp(m->entry->name, value, n) == 0;
+}
+
+static enum outcome decide_binding(const struct mapping *m, struct err *err)
+{
+        const struct config_identity *identity = m->identity;
+
+        if (!identity->username_claim || !identity->username_claim_is_immutable) {
+                err_set(err,
+                        "%s is not bound to anybody at the identity provider yet; the administrator can do "
+                        "it: "
+                        "valetkeyd user add --subject",
+                        m->entry->name);
+                return OUTCOME_MISCONFIGURED;
+        }
+        if (!claim_names(m)) {
+                err_set(err, "Somebody else than %s signed in at the identity provider.", m->entry->name);
+                return OUTCOME_WRONG_SUBJECT;
+        }
+        return OUTCOME_OK;
+}
+
+enum outcome mapping_decide(const struct mapping *m, bool *ret_bind, struct err *err)
+{
+        const struct table_user *u = m->entry;
+        enum outcome o = OUTCOME_OK;
+
+        *ret_bind = false;
+        if (!m->claims->sub || !m->claims->sub[0] || strcmp(m->claims->iss, u->issuer) != 0) {
+                err_set(err, "%s is bound to another identity provider.", u->name);
+                return OUTCOME_WRONG_SUBJECT;
+        }
+        if (u->subject[0]) {
+                if (strcmp(u->subject, m->claims->sub) != 0) {
+                        err_set(err, "Somebody else than %s signed in at the identity provider.", u->name);
+                        return OUTCOME_WRONG_SUBJECT;
+                }
+        } else {
+                o = decide_binding(m, err);
+                if (o != OUTCOME_OK)
+                        return o;
+        }
+        if (m->identity->allow_groups && !has_allowed_group(m->identity, m->claims)) {
+                err_set(err, "%s is in none of the groups that may sign in here.", u->name);
+                return OUTCOME_ACCESS_DENIED;
+        }
+        *ret_bind = !u->subject[0];
+        return OUTCOME_OK;
+}

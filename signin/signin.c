@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Putting the daemon together and taking it apart. The order of the end matters: connections first, because they hold
+// flows, which hold operations at the provider.
+#include "signin.h"
+
+#include "claim.h"
+#include "login.h"
+#include "log.h"
+#include "protocol.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define CLIENT_SECRET_MAX 4096
+
+// ---- answers ---------------------------------------------------------------------------------------------------
+
+static void reply(struct packet_conn *c, struct frame_writer *w)
+{
+        // A queue that is full belongs to a peer that does not read its answers; it is left, and its request with it.
+        if (packet_send(c, w->p, frame_end(w), NULL, 0) < 0)
+                packet_close_after_send(c);
+}
+
+void signin_reply_ok(struct packet_conn *c, const uint32_t *uid)
+{
+        struct frame_writer w;
+        uint8_t room[64];
+
+        frame_begin(&w, room, sizeof room, MSG_OK);
+        if (uid)
+                frame_put_u32(&w, TAG_UID, *uid);
+        reply(c, &w);
+}
+
+void signin_reply_error(struct packet_conn *c, enum outcome o, const char *message)
+{
+        char text[ERR_MAX];
+        struct frame_writer w;
+        uint8_t room[512];
+
+        if (!message || !message[0])
+                message = outcome_info(o)->text;
+        err_sanitise(text, sizeof text, message, strlen(message));
+        frame_begin(&w, room, sizeof room, MSG_ERROR);
+        frame_put_u32(&w, TAG_OUTCOME, o);
+        frame_put_str(&w, TAG_MESSAGE, text);
+        reply(c, &w);
+}
+
+// ---- the reaper ------------------------------------------------------------------------------------------------
+
+static void on_reaper(void *arg)
+{
+        signin_reap(arg);
+}
+
+void signin_reap(struct signin *s)
+{
+        int64_t ms = pending_reap(s->pending);
+
+        if (ms < 0)
+                timer_disarm(s->reaper);
+        else
+                timer_arm_in(s->reaper, ms);
+}
+
+// ---- putting together ------------------------------------------------------------------------------------------
+
+static int read_client_secret(struct secret **ret, const char *path, struct err *err)
+{
+        cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        char text[CLIENT_SECRET_MAX];
+        struct stat st;
+        ssize_t n;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                r = -errno;
+                err_set(err, "%s: %s", path, strerror(-r));
+                return r;
+        }
+        n = S_ISREG(st.st_mode) ? read(fd, text, sizeof text) : -1;
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\r'))
+                n--;
+        if (n <= 0 || n == sizeof text || memchr(text, 0, (size_t)n)) {
+                explicit_bzero(text, sizeof text);
+                err_set(err, "%s: must be a file with the client's secret on one line", path);
+                return -EBADMSG;
+        }
+        r = secret_new(ret, text, (size_t)n);
+        explicit_bzero(text, sizeof text);
+        return r;
+}
+
+// Which identity PAM sign-ins use: the one that is named, or the only one.
+static const struct config_identity *choose_identity(const struct config *c)
+{
+        if (c->signin.identity)
+                return config_find_identity(c, c->signin.identity);
+        return c->n_identities == 1 ? &c->identities[0] : NULL;
+}
+
+static int set_up_provider(struct signin *s, struct http *http, struct err *err)
+{
+        cleanup_secret struct secret *client_secret = NULL;
+        struct provider_options o;
+        int r = 0;
+
+        s->identity = choose_identity(s->config);
+        if (!s->identity) {
+                log_event(LOG_E_WARNING, "signin.not_configured", "reason=%s",
+                        s->config->n_identities ? "several identities, and [signin] names none"
+                                                : "no identity is configured");
+                return 0;
+        }
+        if (s->identity->client_secret_file)
+                r = read_client_secret(&client_secret, s->identity->client_secret_file, err);
+        if (r < 0)
+                return r;
+        o = (struct provider_options){
+                .issuer = s->identity->issuer,
+                .client_id = s->identity->client_id,
+                .client_secret = client_secret,
+                .scopes = s->identity->scopes,
+                .ca_file = s->identity->ca_file,
+        };
+        return provider_new(&s->provider, http, &o);
+}
+
+static int listen_on(struct packet_listener **ret, struct signin *s, int *fd, const char *path,
+        void (*accepted)(struct packet_conn *c, void *arg), struct err *err)
+{
+        int r = *fd >= 0 ? packet_listen_fd(ret, s->loop, TAKE_FD(*fd), accepted, s)
+                         : packet_listen_path(ret, s->loop, path, 0666, accepted, s);
+
+        if (r < 0)
+                err_set(err, "cannot listen on %s: %s", path, strerror(-r));
+        return r;
+}
+
+static int set_up(struct signin *s, const struct signin_options *o, struct err *err)
+{
+        const struct config_signin *c = &o->config->signin;
+        int login_fd = o->login_fd, claim_fd = o->claim_fd, r;
+
+        if (asprintf(&s->table, "%s/users", o->state_dir) < 0) {
+                s->table = NULL;
+                return -ENOMEM;
+        }
+        // Root may have made either table; the daemon makes its own.
+        s->owners[0] = 0;
+        s->owners[1] = geteuid();
+        s->paths = (struct ours_paths){
+                .passwd = o->passwd,
+                .root_table = o->root_table,
+                .table = s->table,
+                .owners = s->owners,
+                .n_owners = 2,
+        };
+        if (gethostname(s->host, sizeof s->host - 1) < 0)
+                return -errno;
+        r = pending_new(&s->pending, loop_clock(s->loop), c->handle_life_s * 1000, c->grant_life_s * 1000);
+        if (r == 0)
+                r = timer_new(&s->reaper, s->loop, on_reaper, s);
+        if (r == 0)
+                r = set_up_provider(s, o->http, err);
+        if (r == 0)
+                r = listen_on(&s->login_listener, s, &login_fd, o->login_path, login_accepted, err);
+        if (r == 0)
+                r = listen_on(&s->claim_listener, s, &claim_fd, o->claim_path, claim_accepted, err);
+        if (r == 0)
+                packet_listener_limit(s->claim_listener, 512, 16);
+        if (login_fd >= 0)
+                close(login_fd);
+        if (claim_fd >= 0)
+                close(claim_fd);
+        return r;
+}
+
+int signin_new(struct signin **ret, const struct signin_options *o, struct err *err)
+{
+        struct signin *s = calloc(1, sizeof *s);
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        TAILQ_INIT(&s->flows);
+        LIST_INIT(&s->logins);
+        LIST_INIT(&s->claims);
+        s->loop = o->loop;
+        s->login_uid = o->login_uid;
+        s->config = config_ref(o->config);
+        r = set_up(s, o, err);
+        if (r < 0) {
+                signin_free(s);
+                return err_trace(r);
+        }
+        *ret = s;
+        return 0;
+}
+
+struct signin *signin_free(struct signin *s)
+{
+        if (!s)
+                return NULL;
+        while (!LIST_EMPTY(&s->logins))
+                login_free(LIST_FIRST(&s->logins));
+        while (!LIST_EMPTY(&s->claims))
+                claim_free(LIST_FIRST(&s->claims));
+        packet_listener_free(s->login_listener);
+        packet_listener_free(s->claim_listener);
+        provider_free(s->provider);
+        timer_free(s->reaper);
+        pending_free(s->pending);
+        config_unref(s->config);
+        free(s->table);
+        free(s);
+        return NULL;
+}
