@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures every end-to-end test may use: throw-away worlds, ended and looked after whatever the test does."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from worldlib import ROOT, World  # noqa: E402
+
+
+@pytest.fixture
+def make_world():
+    """make_world(*options of "valetkey-sandbox run", mode="root" | "user")"""
+    worlds = []
+
+    def make(*options, **kw):
+        w = World(*options, **kw)
+        worlds.append(w)
+        return w
+
+    yield make
+    failed = None
+    for w in worlds:
+        for name, text in w.all_logs().items():  # pytest shows it where the test failed
+            print(f"---- {name}\n{text[-3000:]}")
+        try:
+            w.close()
+        except AssertionError as e:
+            failed = e
+    if failed:
+        raise failed
+
+
+@pytest.fixture
+def world(make_world):
+    """A world in which alice is signed in; device polls one second apart."""
+    return make_world("--fault", "interval=1")
+
+
+def pytest_generate_tests(metafunc):
+    # "mode" makes a test run as both kinds of user that a world works for
+    if "mode" in metafunc.fixturenames:
+        needs_root = pytest.mark.skipif(not ROOT, reason="worlds of several uids need root")
+        metafunc.parametrize("mode", [pytest.param("root", marks=needs_root), "user"])
