@@ -5,3 +5,5 @@
 
 // argv[0] is the verb. Returns the exit status of the process.
 int cmd_serve(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_sign_in(int argc, char **argv);

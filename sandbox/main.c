@@ -12,6 +12,8 @@ static const struct verb {
         int (*fn)(int argc, char **argv);
 } verbs[] = {
         {"serve", "serve [--listen 127.0.0.1:PORT] [--dir DIR] [--fault F]...", cmd_serve},
+        {"run", "run [OPTION]... -- COMMAND [ARGUMENT]...", cmd_run},
+        {"sign-in", "sign-in [OPTION]...", cmd_sign_in},
 };
 
 static void usage(FILE *f)

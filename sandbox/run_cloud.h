@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a world must know of its sandbox: who the user is to the provider, and which roles a web identity may
-// assume.
+// What a world must know of its sandbox: who the user is to the provider, and which roles there are.
 #pragma once
 
 #include "run_world.h"
@@ -14,5 +13,6 @@ struct cloud_description {
         size_t n_roles;
 };
 
-int cloud_describe(
-        struct cloud_description *ret, const char *base, const char *user, struct err *err) _must_check_;
+// path: users, roles and policies. -ENOENT with a sentence where there is no such user.
+int cloud_describe(struct cloud_description *ret, const char *path, const char *base, const char *user,
+        struct err *err) _must_check_;

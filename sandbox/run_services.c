@@ -14,8 +14,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define READY_MS (20 * 1000)
-#define ARGS_MAX 512
+#define READY_MS   (20 * 1000)
+#define FAULTS_MAX 64
+#define ARGS_MAX   (2 * FAULTS_MAX + 8)
 
 struct service {
         const char *name; // its log is NAME.log
@@ -165,20 +166,20 @@ static int start_notifying(struct super *s, struct service *v, struct err *err)
         return r;
 }
 
-static int start_sandbox(struct super *s, struct err *err)
+static int start_sandbox(struct super *s, const char *dir, struct err *err)
 {
         char exe[WORLD_PATH], line[128];
         char *argv[ARGS_MAX] = {(char *)world_program(&s->world, exe, "valetkey-sandbox"), "serve",
-                "--listen", "127.0.0.1:0"};
+                "--listen", "127.0.0.1:0", "--dir", (char *)dir};
         struct service v = {.name = "sandbox", .argv = argv};
-        size_t n = 4;
+        size_t n = 6;
         int r;
 
-        if (s->o->dir) {
-                argv[n++] = "--dir";
-                argv[n++] = (char *)s->o->dir;
+        if (s->o->n_faults > FAULTS_MAX) {
+                err_set(err, "More than %d faults at once.", FAULTS_MAX);
+                return -E2BIG;
         }
-        for (size_t i = 0; i < s->o->n_faults && n + 3 < ARGS_MAX; i++) {
+        for (size_t i = 0; i < s->o->n_faults; i++) {
                 argv[n++] = "--fault";
                 argv[n++] = (char *)s->o->faults[i];
         }
@@ -292,12 +293,15 @@ fail:
 int services_start(struct super *s, struct err *err)
 {
         struct cloud_description cloud = {.n_roles = 0};
+        char dir[WORLD_PATH];
         int r = open_log_dir(s, err);
 
         if (r == 0)
-                r = start_sandbox(s, err);
+                r = world_bring_dir(&s->world, s->o->dir, dir, err);
         if (r == 0)
-                r = cloud_describe(&cloud, s->world.base, s->world.user, err);
+                r = start_sandbox(s, dir, err);
+        if (r == 0)
+                r = cloud_describe(&cloud, dir, s->world.base, s->world.user, err);
         if (r == 0)
                 r = world_write_config(&s->world, cloud.roles, cloud.n_roles, err);
         if (r == 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who is who in a throw-away world, and where its files go.
+// Who is who in a throw-away world.
 //
 // As root there are three parties, as on a real machine: root (PAM), valetkeyd under a uid of its own, and
 // the session under a federated uid. Uids without an account are taken for the latter two, different ones in
@@ -11,19 +11,14 @@
 #include "run_proc.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <sys/random.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #define FEDERATED_UID_FIRST 1879048192u
 #define DAEMON_UID_FIRST    61184u // systemd's range for services without an account, 61184-65519
 #define DAEMON_UIDS         4096u
 
-static const char *const programs[] = {
+const char *const world_programs[WORLD_PROGRAMS] = {
         "valetkeyd",
         "valetkey-broker",
         "valetkey",
@@ -82,8 +77,8 @@ static int find_programs(struct world *w, struct err *err)
         snprintf(w->bin, sizeof w->bin, "%s", exe);
         if (access(world_program(w, path, "pam_valetkey.so"), F_OK) < 0)
                 w->bin[0] = 0;
-        for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-                if (access(world_program(w, path, programs[i]), R_OK) < 0) {
+        for (size_t i = 0; i < WORLD_PROGRAMS; i++) {
+                if (access(world_program(w, path, world_programs[i]), R_OK) < 0) {
                         err_set(err, "%s is missing: build or install valetkey first.", path);
                         return -ENOENT;
                 }
@@ -168,193 +163,4 @@ int world_init(struct world *w, const char *user, struct err *err)
         if (r < 0)
                 return r;
         return find_programs(w, err);
-}
-
-// Paths end up in configuration files, a PAM service and shell-like command lines: names that would need
-// quoting in one of them are not used.
-static bool path_is_plain(const char *path)
-{
-        return path[0] == '/' &&
-               path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+@,=-")] ==
-                       0;
-}
-
-// Whether any uid may pass through every folder of the path.
-static bool path_is_open_to_all(const char *path)
-{
-        char part[WORLD_PATH];
-        struct stat st;
-
-        for (size_t i = 1; path[i - 1]; i++) {
-                if (path[i] && path[i] != '/')
-                        continue;
-                snprintf(part, sizeof part, "%.*s", (int)i, path);
-                if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
-                        return false;
-        }
-        return true;
-}
-
-static bool base_serves(const struct world *w, const char *base)
-{
-        const size_t longest = strlen("/vk-01234567/u/2147483646/valetkey/credentials.sock");
-
-        return base && strlen(base) + longest < sizeof((struct sockaddr_un *)0)->sun_path &&
-               path_is_plain(base) && access(base, W_OK | X_OK) == 0 &&
-               (!w->root || path_is_open_to_all(base));
-}
-
-static int make_dir(const struct world *w, const char *name, mode_t mode, uid_t uid, gid_t gid)
-{
-        char path[WORLD_PATH];
-
-        world_path(w, path, name);
-        if (mkdir(path, 0700) < 0)
-                return -errno;
-        if (w->root && chown(path, uid, gid) < 0)
-                return -errno;
-        return chmod(path, mode) < 0 ? -errno : 0;
-}
-
-static int make_tree(const struct world *w)
-{
-        uid_t d = w->daemon_uid, s = w->session_uid;
-        char runtime[32];
-        struct {
-                const char *name;
-                mode_t mode;
-                uid_t uid;
-        } dirs[] = {
-                {"etc", 0755, 0},
-                {"etc/pam.d", 0755, 0},
-                {"etc/services", 0755, 0},
-                {"run", 0755, d},
-                {"state", 0755, d},
-                {"notify", 0711, 0},
-                {"log", 0700, 0},
-                {"home", 0700, s},
-                {"u", 0755, 0},
-                {runtime, 0700, s},
-        };
-        int r;
-
-        snprintf(runtime, sizeof runtime, "u/%u", s);
-        for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-                r = make_dir(w, dirs[i].name, dirs[i].mode, dirs[i].uid, (gid_t)dirs[i].uid);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int copy_file(const char *from, const char *to, mode_t mode)
-{
-        cleanup_fd int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
-        struct stat st;
-        ssize_t n = 1;
-
-        if (in < 0 || fstat(in, &st) < 0)
-                return -errno;
-        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (out < 0)
-                return -errno;
-        while (st.st_size > 0 && n > 0) {
-                n = sendfile(out, in, NULL, (size_t)st.st_size);
-                if (n > 0)
-                        st.st_size -= n;
-        }
-        if (n < 0)
-                return -errno;
-        return fchmod(out, mode) < 0 ? -errno : 0;
-}
-
-// The session's account, for programs that ask for its name: what the NSS module would answer.
-static int write_passwd(const struct world *w)
-{
-        char path[WORLD_PATH];
-        cleanup_fd int fd = -1;
-        int r;
-
-        if (!world_passwd(w, path))
-                return 0;
-        r = copy_file("/etc/passwd", path, 0644);
-        if (r < 0)
-                return r;
-        fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-        if (fd < 0 || dprintf(fd, "%s:*:%u:%u:%s:%s/home:/bin/sh\n", w->pam_user, w->session_uid,
-                              w->session_gid, w->user, w->dir) < 0)
-                return -errno;
-        return 0;
-}
-
-// Programs that the session's uid cannot reach (a build below /root, say) or whose path needs quoting are
-// copied into the world.
-static int bring_programs(struct world *w)
-{
-        char from[WORLD_PATH], to[WORLD_PATH], name[64];
-        int r;
-
-        if (!w->bin[0] || (path_is_plain(w->bin) && (!w->root || path_is_open_to_all(w->bin))))
-                return 0;
-        r = make_dir(w, "bin", 0755, 0, 0);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-                snprintf(name, sizeof name, "bin/%s", programs[i]);
-                r = copy_file(world_program(w, from, programs[i]), world_path(w, to, name), 0755);
-                if (r < 0)
-                        return r;
-        }
-        snprintf(w->bin, sizeof w->bin, "%s/bin", w->dir);
-        return 0;
-}
-
-static const char *choose_base(const struct world *w, char resolved[PATH_MAX])
-{
-        const char *bases[] = {secure_getenv("TMPDIR"), "/tmp"};
-
-        for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
-                // As a canonical path: what is checked here is what is used.
-                if (bases[i] && realpath(bases[i], resolved) && base_serves(w, resolved))
-                        return resolved;
-        }
-        return NULL;
-}
-
-int world_make(struct world *w, char announce[128], struct err *err)
-{
-        char resolved[PATH_MAX];
-        const char *base = choose_base(w, resolved);
-        unsigned char random[4];
-        int r;
-
-        if (!base) {
-                err_set(err,
-                        "Neither $TMPDIR nor /tmp can hold the world: it needs a writable folder with a path "
-                        "of "
-                        "at most 56 plain characters%s.",
-                        w->root ? ", open to every uid" : "");
-                return -ENOENT;
-        }
-        if (getrandom(random, sizeof random, 0) != sizeof random)
-                return -EIO;
-        snprintf(w->dir, sizeof w->dir, "%.100s/vk-%02x%02x%02x%02x", base, random[0], random[1], random[2],
-                random[3]);
-        // Announced before it exists: a kill between the two leaves nothing that nobody knows of.
-        memcpy(announce, w->dir, sizeof w->dir);
-        if (mkdir(w->dir, 0700) < 0) {
-                r = -errno;
-                announce[0] = w->dir[0] = 0;
-                err_set(err, "A folder below %s cannot be made: %s.", base, strerror(-r));
-                return r;
-        }
-        // Several uids pass through, none may list it.
-        r = w->root && chmod(w->dir, 0711) < 0 ? -errno : make_tree(w);
-        if (r == 0)
-                r = write_passwd(w);
-        if (r == 0)
-                r = bring_programs(w);
-        if (r < 0)
-                err_set(err, "The folder %s cannot be furnished: %s.", w->dir, strerror(-r));
-        return r;
 }

@@ -29,14 +29,22 @@ int world_init(struct world *w, const char *user, struct err *err) _must_check_;
 // Makes the directory below the first of $TMPDIR, /tmp that serves (short, reachable by the session's uid).
 // The path is written to announce before the folder is made.
 int world_make(struct world *w, char announce[128], struct err *err) _must_check_;
+// Makes the folder of users, roles and policies one that the sandbox can read under its uid: absolute, and a
+// copy in the world where the real one is not open to it. dir NULL: the example.
+int world_bring_dir(
+        const struct world *w, const char *dir, char ret[WORLD_PATH], struct err *err) _must_check_;
 // The files that need the sandbox's address: configuration, PAM service, bus, AWS profiles.
 struct world_role {
-        char name[64], arn[192];
+        char name[80], arn[256];
 };
 int world_write_config(
         const struct world *w, const struct world_role *roles, size_t n_roles, struct err *err) _must_check_;
 // For "sign-in" in a world that stands: the directory is all it is told.
 int world_open(struct world *w, const char *dir, struct err *err) _must_check_;
+
+// What has to be there to make a world.
+#define WORLD_PROGRAMS 6
+extern const char *const world_programs[WORLD_PROGRAMS];
 
 // A path in the world, or that of one of valetkey's programs. Both return buf.
 const char *world_path(const struct world *w, char buf[WORLD_PATH], const char *name);
