@@ -44,7 +44,8 @@ SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
 INC := -Ilib -Iwire -Itable -Inet -Idbus
 # Tests, fuzz targets and benchmarks look into every part; the parts do not look into each other.
-$(B)/tests/%.o $(B)/bench/%.o: INC += -Isignin -Ibroker -Icli -Isandbox -Ipam
+TEST_INC := -Isignin -Ibroker -Icli -Isandbox -Ipam
+$(B)/tests/%.o $(B)/bench/%.o: INC += $(TEST_INC)
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
         -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"' -DPATH_PAM='"$(PAMDIR)"' \
@@ -215,7 +216,7 @@ lint:
 # What the analysers compile with: ours, without the machine's optimisation and hardening.
 .PHONY: lint-flags
 lint-flags:
-	@:$(info -std=gnu11 -fPIC $(WARN) $(DEFS) $(INC) $(patsubst -I/%,-isystem /%,$(PKG_CFLAGS)))
+	@:$(info -std=gnu11 -fPIC $(WARN) $(DEFS) $(INC) $(patsubst -I/%,-isystem /%,$(PKG_CFLAGS)))$(info $(TEST_INC))
 
 FUZZ_SECONDS ?= 60
 fuzz:

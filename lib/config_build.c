@@ -8,6 +8,7 @@
 #include "form.h"
 #include "sts.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 struct builder {
@@ -40,6 +41,7 @@ static int wrong(const struct builder *b, const struct draft_section *s, const c
 {
         const struct draft_setting *x = setting_of(b, s, key);
 
+        assert(s);
         err_set(b->err, "%s:%u: [%s%s%s] %s", x ? x->file : s->file, x ? x->line : s->line,
                 config_kind_name(s->kind), s->name ? " " : "", s->name ? s->name : "", what);
         return -EBADMSG;

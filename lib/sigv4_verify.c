@@ -81,7 +81,7 @@ static int store(struct buf *to, const char *s, size_t n, struct err *err)
 
 static bool starts_with(const char *s, const char *prefix)
 {
-        return strncmp(s, prefix, strlen(prefix)) == 0;
+        return s && strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
 // "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…", the three in any order.
@@ -149,7 +149,7 @@ static int read_date(struct claim *k, const struct sigv4_request *req, struct er
 static int read_headers(
         struct claim *k, const struct sigv4_request *req, const char *authorization, struct err *err)
 {
-        const char *token;
+        const char *token = NULL;
         int r = read_authorization(k, authorization, err);
 
         if (!r)

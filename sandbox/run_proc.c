@@ -78,7 +78,7 @@ bool proc_can_show_passwd(void)
         pid_t pid = fork();
 
         if (pid == 0)
-                _exit(show_passwd("/etc/passwd") < 0);
+                _exit(show_passwd("/etc/passwd") < 0 ? 1 : 0);
         return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
@@ -195,8 +195,8 @@ static int signal_children(int sig)
 {
         DIR *d = opendir("/proc");
         struct dirent *e;
-        pid_t parent;
-        bool zombie;
+        pid_t parent = -1;
+        bool zombie = false;
 
         if (!d)
                 return -errno;

@@ -142,7 +142,7 @@ static int start_notifying(struct super *s, struct service *v, struct err *err)
         cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         char name[80], path[WORLD_PATH], text[1024];
         bool ready = false;
-        pid_t pid;
+        pid_t pid = -1;
         int r;
 
         if (fd < 0)
@@ -162,6 +162,7 @@ static int start_notifying(struct super *s, struct service *v, struct err *err)
                         ready = strncmp(text, "READY=1", 7) == 0 || strstr(text, "\nREADY=1");
                 }
         }
+        v->notify = NULL;
         unlink(path);
         return r;
 }
@@ -254,7 +255,7 @@ static int add_user(struct super *s, const char *subject, struct err *err)
                 "--issuer", issuer, "--subject", (char *)subject};
         struct service v = {.name = "user-add", .argv = argv, .out = -1};
         size_t n = 12;
-        pid_t pid;
+        pid_t pid = -1;
         int r;
 
         snprintf(issuer, sizeof issuer, "%s/oidc", s->world.base);
