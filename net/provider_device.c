@@ -183,14 +183,8 @@ static void ask_for_code(struct provider_op *op)
         const struct oidc_metadata *m = &op->provider->metadata;
         cleanup_buf struct buf form = BUF_INIT(64u << 10);
         cleanup_free char *scope = NULL;
-        int r;
+        int r = oidc_choose_scope(m, op->provider->scopes, &scope);
 
-        if (!m->device_authorization_endpoint) {
-                op_fail(op, OUTCOME_MISCONFIGURED, "%s offers no device flow (RFC 8628)",
-                        op->provider->issuer);
-                return;
-        }
-        r = oidc_choose_scope(m, op->provider->scopes, &scope);
         if (r == 0)
                 r = oidc_device_request(&form, &c, scope);
         if (r < 0)
@@ -199,9 +193,18 @@ static void ask_for_code(struct provider_op *op)
                 op_send(op, m->device_authorization_endpoint, &form, on_device_answer);
 }
 
+static void ready(struct provider_op *op)
+{
+        if (op->provider->metadata.device_authorization_endpoint)
+                ask_for_code(op);
+        else
+                op_fail(op, OUTCOME_MISCONFIGURED, "%s offers no device flow (RFC 8628)",
+                        op->provider->issuer);
+}
+
 static void begin(struct provider_op *op)
 {
-        op->ready = ask_for_code;
+        op->ready = ready;
         op_when_ready(op);
 }
 

@@ -6,8 +6,8 @@
 // loop over a 403 is how one locks oneself out: that is told at once, in STS's words and with its request id.
 #include "sts_op.h"
 
+#include "backoff.h"
 #include "log.h"
-#include "random.h"
 
 #include <stdio.h>
 
@@ -101,20 +101,9 @@ static int64_t left_ms(const struct sts_op *op)
         return op->deadline_at_ms - c->boot_ms(c);
 }
 
-// Half to all of an exponentially growing wait: a host full of brokers must not come back in step.
-static int64_t backoff_ms(unsigned attempt)
-{
-        int64_t most = (int64_t)BACKOFF_MS << attempt;
-        uint16_t r = 0;
-
-        if (random_bytes(&r, sizeof r) < 0)
-                return most;
-        return most / 2 + most / 2 * r / UINT16_MAX;
-}
-
 static void retry_or_finish(struct sts_op *op, int64_t retry_after_s)
 {
-        int64_t wait = backoff_ms(op->attempt);
+        int64_t wait = backoff_ms(op->attempt, BACKOFF_MS, DEADLINE_MS);
 
         if (retry_after_s > 0 && wait < retry_after_s * 1000)
                 wait = retry_after_s * 1000;

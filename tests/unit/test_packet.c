@@ -98,7 +98,7 @@ static int setup(void **state _unused_)
         memset(&client, 0, sizeof client);
         server.taken = client.taken = -1;
         fds_before = count_fds();
-        snprintf(path, sizeof path, "/tmp/vk-packet-%d.sock", (int)getpid());
+        snprintf(path, sizeof path, "/tmp/valetkey-packet-%d.sock", (int)getpid());
         clock_fake_init(&clk, 1000);
         return loop_new(&l, &clk.clock) < 0 ||
                                packet_listen_path(&listener, l, path, 0600, on_accepted, &server) < 0
