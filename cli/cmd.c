@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd.h"
+
+#include "buf.h"
+#include "json.h"
+#include "protocol.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+int cmd_fail(const struct cli *cli, enum outcome o, const struct err *err)
+{
+        const struct outcome_info *info = outcome_info(o);
+        const char *text = err && err->text[0] ? err->text : info->text;
+
+        fprintf(stderr, "valetkey: %s\n", text);
+        if (cli->json) {
+                cleanup_json json_t *j = json_pack("{s:s, s:s}", "outcome", info->id, "message", text);
+
+                if (j && json_dumpf(j, stdout, JSON_COMPACT) == 0)
+                        putchar('\n');
+        }
+        return info->exit_code;
+}
+
+int cmd_usage(const char *synopsis, const char *text)
+{
+        if (text)
+                fprintf(stderr, "valetkey: %s\n", text);
+        fprintf(stderr, "Usage: valetkey %s\n", synopsis);
+        return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
+}
+
+int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more,
+        int (*on_option)(int c, void *arg), void *arg, int max, const char *synopsis, const char *help,
+        int *ret_code)
+{
+        struct option options[8] = {
+                {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+        size_t n = 2;
+        int c;
+
+        for (; more && more->name && n < ARRAY_SIZE(options) - 1; more++)
+                options[n++] = *more;
+        optind = 0; // glibc: start over, for argv is another
+        while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+                int r = 0;
+
+                if (c == 'j') {
+                        cli->json = true;
+                } else if (c == 'h') {
+                        printf("Usage: valetkey %s\n%s", synopsis, help);
+                        *ret_code = 0;
+                        return -1;
+                } else {
+                        r = c == '?' || !on_option ? -1 : on_option(c, arg);
+                }
+                if (r < 0) {
+                        *ret_code = cmd_usage(synopsis, NULL);
+                        return -1;
+                }
+        }
+        if (argc - optind > max) {
+                *ret_code = cmd_usage(synopsis, "too many arguments");
+                return -1;
+        }
+        return argc - optind;
+}
+
+// What came in the frame, or in a memory file beside it where it did not fit.
+static enum outcome read_json(struct client *c, struct json_t **ret, struct err *err)
+{
+        const struct frame_field *field = frame_find(&c->frame, TAG_JSON);
+        cleanup_buf struct buf text = BUF_INIT(16u << 20);
+        json_error_t e;
+
+        if (field) {
+                *ret = json_loadb((const char *)field->p, field->n, JSON_REJECT_DUPLICATES, &e);
+        } else {
+                char block[4096];
+                ssize_t n;
+
+                while (c->received_fd >= 0 && (n = read(c->received_fd, block, sizeof block)) > 0)
+                        if (buf_append(&text, block, (size_t)n) < 0)
+                                break;
+                *ret = json_loadb(buf_str(&text), text.n, JSON_REJECT_DUPLICATES, &e);
+        }
+        if (*ret)
+                return OUTCOME_OK;
+        err_set(err, "the credential broker's answer makes no sense");
+        return OUTCOME_BAD_ANSWER;
+}
+
+enum outcome cmd_get_status(const struct cli *cli, struct json_t **ret, struct err *err)
+{
+        struct client *c = calloc(1, sizeof *c);
+        enum outcome o;
+
+        if (!c)
+                return OUTCOME_INTERNAL;
+        o = client_ask(c, cli, MSG_STATUS, 0, NULL, MSG_JSON, err);
+        if (o == OUTCOME_OK)
+                o = read_json(c, ret, err);
+        client_close(c);
+        free(c);
+        return o;
+}
+
+bool cmd_write(const void *p, size_t n)
+{
+        const char *s = p;
+
+        while (n > 0) {
+                ssize_t r = write(STDOUT_FILENO, s, n);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r <= 0) {
+                        fprintf(stderr, "valetkey: cannot write to stdout: %s\n", strerror(errno));
+                        return false;
+                }
+                s += r;
+                n -= (size_t)r;
+        }
+        return true;
+}

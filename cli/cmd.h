@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The verbs of valetkey(1), one file each. A verb gets its own arguments (argv[0] is its name) and returns the
+// exit code. stdout is data, stderr is talk.
+#pragma once
+
+#include "client.h"
+
+int cmd_login(struct cli *cli, int argc, char *argv[]);
+int cmd_logout(struct cli *cli, int argc, char *argv[]);
+int cmd_status(struct cli *cli, int argc, char *argv[]);
+int cmd_roles(struct cli *cli, int argc, char *argv[]);
+int cmd_credential_process(struct cli *cli, int argc, char *argv[]);
+
+// Says what failed: one line on stderr; with --json an object on stdout besides. Returns the exit code.
+int cmd_fail(const struct cli *cli, enum outcome o, const struct err *err);
+// The same for wrong usage; text NULL: the verb's synopsis only.
+int cmd_usage(const char *synopsis, const char *text);
+// "--json", "--help" and at most max further words (the verb's own options come first, from options). Returns
+// the number of words, which start at argv[optind]; -1: said already, exit with *ret_code.
+struct option;
+int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more,
+        int (*on_option)(int c, void *arg), void *arg, int max, const char *synopsis, const char *help,
+        int *ret_code);
+// The status document, parsed (json_t *), from the broker.
+struct json_t;
+enum outcome cmd_get_status(const struct cli *cli, struct json_t **ret, struct err *err);
+// Writes all of it to stdout; false (and said) when that fails.
+bool cmd_write(const void *p, size_t n);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// valetkey credential-process ROLE: what the shim becomes when no broker listens, and what may be run instead
+// of it. Never a prompt, and done within four seconds, for some SDKs give up after five.
+#include "cmd.h"
+
+#include "protocol.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#define DEADLINE_MS 4000
+#define SYNOPSIS    "credential-process [--min-ttl SECONDS] ROLE"
+
+static int on_option(int c, void *arg)
+{
+        uint32_t *min_ttl = arg, v = 0;
+
+        if (c != 'm' || !*optarg)
+                return -1;
+        for (const char *s = optarg; *s; s++) {
+                if (*s < '0' || *s > '9' || v > 1000000)
+                        return -1;
+                v = v * 10 + (uint32_t)(*s - '0');
+        }
+        *min_ttl = v;
+        return 0;
+}
+
+static enum outcome ask(
+        struct client *c, const struct cli *cli, const char *role, uint32_t min_ttl, struct err *err)
+{
+        const struct frame_field *json;
+        struct frame_writer w;
+        enum outcome o = client_open(c, cli, err);
+
+        if (o != OUTCOME_OK)
+                return o;
+        frame_begin(&w, c->packet, sizeof c->packet, MSG_GET_CREDENTIALS);
+        frame_put_str(&w, TAG_ROLE, role);
+        if (min_ttl)
+                frame_put_u32(&w, TAG_MIN_TTL, min_ttl);
+        o = client_send(c, &w, err);
+        if (o == OUTCOME_OK)
+                o = client_receive(c, cli->deadline_ms, err);
+        if (o != OUTCOME_OK)
+                return o;
+        json = frame_find(&c->frame, TAG_JSON);
+        if (c->frame.type != MSG_CREDENTIALS || !json) {
+                err_set(err, "the credential broker's answer makes no sense");
+                return OUTCOME_BAD_ANSWER;
+        }
+        return cmd_write(json->p, json->n) ? OUTCOME_OK : OUTCOME_INTERNAL;
+}
+
+int cmd_credential_process(struct cli *cli, int argc, char *argv[])
+{
+        static const struct option options[] = {{"min-ttl", required_argument, NULL, 'm'}, {0}};
+        struct err err = ERR_INIT;
+        struct client *c;
+        uint32_t min_ttl = 0;
+        enum outcome o;
+        int code, n;
+
+        cli->deadline_ms = cli_now_ms() + DEADLINE_MS;
+        n = cmd_parse(cli, argc, argv, options, on_option, &min_ttl, 1, SYNOPSIS,
+                "Prints the credentials of ROLE as a credential_process document (AWS SDKs).\n"
+                "\n"
+                "  --min-ttl SECONDS  life wanted; a fresher session is fetched where there is less\n",
+                &code);
+        if (n < 0)
+                return code;
+        if (n != 1)
+                return cmd_usage(SYNOPSIS, "which role?");
+        c = calloc(1, sizeof *c);
+        if (!c)
+                return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
+        cli->json = false; // stdout is the document or nothing
+        o = ask(c, cli, argv[optind], min_ttl, &err);
+        client_close(c);
+        free(c);
+        return o == OUTCOME_OK ? 0 : cmd_fail(cli, o, &err);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd.h"
+
+#include "json.h"
+#include "table.h"
+
+#include <stdio.h>
+
+#define SYNOPSIS "roles [--json]"
+
+static const char *text(const json_t *o, const char *key)
+{
+        const char *s = json_string_value(json_object_get(o, key));
+
+        return s && s[0] ? s : "-";
+}
+
+static int add_roles(struct buf *out, const json_t *roles)
+{
+        static const char *const heads[] = {"ROLE", "IDENTITY", "REGION", "ROLE ARN"};
+        size_t n = json_array_size(roles), at = ARRAY_SIZE(heads), i;
+        const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
+        const json_t *o;
+        int r;
+
+        if (!cells)
+                return -ENOMEM;
+        memcpy(cells, heads, sizeof heads);
+        json_array_foreach(roles, i, o)
+        {
+                cells[at++] = text(o, "name");
+                cells[at++] = text(o, "identity");
+                cells[at++] = text(o, "region");
+                cells[at++] = text(o, "role_arn");
+        }
+        r = table_print(out, cells, n + 1, ARRAY_SIZE(heads));
+        free(cells);
+        return r;
+}
+
+int cmd_roles(struct cli *cli, int argc, char *argv[])
+{
+        cleanup_json json_t *j = NULL;
+        cleanup_buf struct buf out = BUF_INIT(32u << 20);
+        struct err err = ERR_INIT;
+        enum outcome o;
+        int code;
+
+        if (cmd_parse(cli, argc, argv, NULL, NULL, NULL, 0, SYNOPSIS,
+                    "Lists the roles that are configured.\n"
+                    "\n"
+                    "  --json  the same as JSON, see valetkey(1)\n",
+                    &code) < 0)
+                return code;
+        o = cmd_get_status(cli, &j, &err);
+        if (o != OUTCOME_OK)
+                return cmd_fail(cli, o, &err);
+        if (cli->json) {
+                json_object_del(j, "identities");
+                return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
+        }
+        if (add_roles(&out, json_object_get(j, "roles")) < 0)
+                return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
+        return cmd_write(buf_str(&out), out.n) ? 0 : 1;
+}

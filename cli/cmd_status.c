@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd.h"
+
+#include "json.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define SYNOPSIS "status [--json]"
+
+static const char *text(const json_t *o, const char *key)
+{
+        const char *s = json_string_value(json_object_get(o, key));
+
+        return s && s[0] ? s : "-";
+}
+
+static int64_t left(const json_t *o, const char *key)
+{
+        json_int_t at = json_integer_value(json_object_get(o, key));
+
+        return at ? (int64_t)at - (int64_t)time(NULL) : 0;
+}
+
+static int add_identities(struct buf *out, const json_t *identities)
+{
+        static const char *const heads[] = {"IDENTITY", "STATE", "WHO", "ISSUER"};
+        size_t n = json_array_size(identities), at = ARRAY_SIZE(heads), i;
+        const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
+        const json_t *o;
+        int r;
+
+        if (!cells)
+                return -ENOMEM;
+        memcpy(cells, heads, sizeof heads);
+        json_array_foreach(identities, i, o)
+        {
+                cells[at++] = text(o, "name");
+                cells[at++] = text(o, "state");
+                cells[at++] = text(o, "display");
+                cells[at++] = text(o, "issuer");
+        }
+        r = table_print(out, cells, n + 1, ARRAY_SIZE(heads));
+        free(cells);
+        return r;
+}
+
+static int add_roles(struct buf *out, const json_t *roles)
+{
+        static const char *const heads[] = {"ROLE", "STATE", "EXPIRES IN", "ROTATES IN", "ROLE ARN"};
+        size_t n = json_array_size(roles), at = ARRAY_SIZE(heads), i;
+        const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
+        char(*durations)[2][TABLE_DURATION] = calloc(n + 1, sizeof *durations);
+        const json_t *o;
+        int r = -ENOMEM;
+
+        if (cells && durations) {
+                memcpy(cells, heads, sizeof heads);
+                json_array_foreach(roles, i, o)
+                {
+                        table_duration(durations[i][0], left(o, "expires_at"));
+                        table_duration(durations[i][1], left(o, "next_rotation_at"));
+                        cells[at++] = text(o, "name");
+                        cells[at++] = text(o, "state");
+                        cells[at++] = durations[i][0];
+                        cells[at++] = durations[i][1];
+                        cells[at++] = text(o, "role_arn");
+                }
+                r = table_print(out, cells, n + 1, ARRAY_SIZE(heads));
+        }
+        free(cells);
+        free(durations);
+        return r;
+}
+
+// What went wrong last, below the tables: sentences do not fit into columns.
+static void add_errors(struct buf *out, const json_t *identities, const json_t *roles)
+{
+        const json_t *o;
+        size_t i;
+
+        json_array_foreach(identities, i, o) if (json_string_length(json_object_get(o, "reason")) > 0)
+                buf_printf(out, "\n%s\n", text(o, "reason"));
+        json_array_foreach(roles, i, o)
+        {
+                const json_t *e = json_object_get(o, "last_error");
+
+                if (json_is_object(e))
+                        buf_printf(out, "\n%s\n", text(e, "message"));
+        }
+}
+
+int cmd_status(struct cli *cli, int argc, char *argv[])
+{
+        cleanup_json json_t *j = NULL;
+        cleanup_buf struct buf out = BUF_INIT(32u << 20);
+        const json_t *identities, *roles;
+        struct err err = ERR_INIT;
+        enum outcome o;
+        int code;
+
+        if (cmd_parse(cli, argc, argv, NULL, NULL, NULL, 0, SYNOPSIS,
+                    "Shows who is signed in and which role sessions are held.\n"
+                    "\n"
+                    "  --json  the same as JSON, see valetkey(1)\n",
+                    &code) < 0)
+                return code;
+        o = cmd_get_status(cli, &j, &err);
+        if (o != OUTCOME_OK)
+                return cmd_fail(cli, o, &err);
+        if (cli->json)
+                return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
+        identities = json_object_get(j, "identities");
+        roles = json_object_get(j, "roles");
+        if (add_identities(&out, identities) < 0 || buf_append_char(&out, '\n') < 0 ||
+                add_roles(&out, roles) < 0)
+                return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
+        add_errors(&out, identities, roles);
+        return cmd_write(buf_str(&out), out.n) ? 0 : 1;
+}

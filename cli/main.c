@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// valetkey: what a person types. A table of verbs; everything they know they ask the broker.
+#include "cmd.h"
+
+#include "zalloc.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+static const struct verb {
+        const char *name;
+        int (*run)(struct cli *cli, int argc, char *argv[]);
+        const char *what;
+} verbs[] = {
+        {"login", cmd_login, "sign in"},
+        {"logout", cmd_logout, "forget the sign-in and the role sessions"},
+        {"status", cmd_status, "who is signed in, and which role sessions are held"},
+        {"roles", cmd_roles, "the roles that are configured"},
+        {"credential-process", cmd_credential_process, "credentials of a role, for AWS SDKs"},
+};
+
+static void print_usage(FILE *to)
+{
+        fputs("Usage: valetkey [--config FILE] VERB [--help | ARGUMENTS]\n\n", to);
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                fprintf(to, "  %-20s%s\n", verbs[i].name, verbs[i].what);
+        fputs("\n"
+              "  --config FILE  for a broker that has to be started: read this file only\n"
+              "  --help         this text\n"
+              "  --version      the version\n",
+                to);
+}
+
+// Descriptors we open must never be taken for stdin, stdout or stderr.
+static bool open_standard_fds(void)
+{
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                close(fd);
+        return fd >= 0;
+}
+
+static int run(struct cli *cli, int argc, char *argv[])
+{
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                if (strcmp(argv[0], verbs[i].name) == 0)
+                        return verbs[i].run(cli, argc, argv);
+        fprintf(stderr, "valetkey: no verb '%s'. See: valetkey --help\n", argv[0]);
+        return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
+}
+
+int main(int argc, char *argv[])
+{
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"help", no_argument, NULL, 'h'},
+                {"version", no_argument, NULL, 'V'},
+                {0},
+        };
+        struct cli cli = {0};
+        int c;
+
+        if (!open_standard_fds() || prctl(PR_SET_DUMPABLE, 0) < 0)
+                return 1;
+        json_set_alloc_funcs(malloc, zfree);
+        while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+                switch (c) {
+                case 'c':
+                        cli.config = optarg;
+                        break;
+                case 'h':
+                        print_usage(stdout);
+                        return 0;
+                case 'V':
+                        return puts("valetkey " VALETKEY_VERSION) < 0;
+                default:
+                        return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
+                }
+        }
+        if (optind == argc) {
+                print_usage(stderr);
+                return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
+        }
+        return run(&cli, argc - optind, argv + optind);
+}

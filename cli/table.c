@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+// Columns on the terminal, counting UTF-8 characters.
+static size_t width_of(const char *s)
+{
+        size_t n = 0;
+
+        for (; *s; s++)
+                n += ((unsigned char)*s & 0xc0) != 0x80;
+        return n;
+}
+
+int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns)
+{
+        size_t widths[TABLE_COLUMNS_MAX] = {0};
+
+        if (columns > TABLE_COLUMNS_MAX)
+                return -EINVAL;
+        for (size_t i = 0; i < rows * columns; i++) {
+                size_t w = width_of(cells[i]);
+
+                if (w > widths[i % columns])
+                        widths[i % columns] = w;
+        }
+        for (size_t i = 0; i < rows * columns; i++) {
+                size_t column = i % columns;
+
+                buf_append_str(out, cells[i]);
+                if (column == columns - 1) {
+                        buf_append_char(out, '\n');
+                        continue;
+                }
+                for (size_t pad = width_of(cells[i]); pad < widths[column] + 2; pad++)
+                        buf_append_char(out, ' ');
+        }
+        return buf_error(out);
+}
+
+void table_duration(char dst[TABLE_DURATION], int64_t s)
+{
+        if (s <= 0)
+                snprintf(dst, TABLE_DURATION, "-");
+        else if (s < 120)
+                snprintf(dst, TABLE_DURATION, "%" PRId64 " s", s);
+        else if (s < 7200)
+                snprintf(dst, TABLE_DURATION, "%" PRId64 " min", s / 60);
+        else
+                snprintf(dst, TABLE_DURATION, "%" PRId64 " h %02" PRId64 " min", s / 3600, s % 3600 / 60);
+}
