@@ -163,7 +163,9 @@ static int start_notifying(struct super *s, struct service *v, struct err *err)
                 }
         }
         v->notify = NULL;
-        unlink(path);
+        // It stays, as a service manager would: what a service says later (that it stops) has where to go.
+        if (r == 0)
+                fd = -1;
         return r;
 }
 

@@ -327,7 +327,7 @@ static int parse(struct user_args *a, int argc, char **argv)
         };
         int c;
 
-        optind = 1;
+        optind = 0; // glibc: anew, for main() has parsed with other rules before
         while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
                 switch (c) {
                 case 'l':
