@@ -121,7 +121,7 @@ static int load_file(struct loader *l, int dir, const char *name, const char *pa
 
 static int open_dir(const struct loader *l, int at, const char *name, const char *path, int flags, int *ret)
 {
-        cleanup_fd int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+        int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
         struct stat st;
         int r;
 
@@ -130,12 +130,13 @@ static int open_dir(const struct loader *l, int at, const char *name, const char
                 return refuse(l, path, "is not a folder");
         if (fd < 0)
                 return open_failed(l, path);
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        r = check_owner(l, path, &st);
-        if (r == 0)
-                *ret = TAKE_FD(fd);
-        return r;
+        r = fstat(fd, &st) < 0 ? -errno : check_owner(l, path, &st);
+        if (r < 0) {
+                close(fd);
+                return err_trace(r);
+        }
+        *ret = fd;
+        return 0;
 }
 
 static int is_drop_in(const struct dirent *e)

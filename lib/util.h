@@ -48,7 +48,7 @@
 
 // Defines fnp(type *): calls fn on the pointed-to value when a scope ends. fn must accept NULL.
 #define DEFINE_CLEANUP(type, fn)                                                                             \
-        static inline void fn##p(type *p) /* NOLINT(bugprone-macro-parentheses): a type */                   \
+        static inline _unused_ void fn##p(type *p) /* NOLINT(bugprone-macro-parentheses): a type */          \
         {                                                                                                    \
                 if (*p)                                                                                      \
                         fn(*p);                                                                              \

@@ -46,15 +46,15 @@ static int setup(void **state)
         char d[128];
 
         strcpy(w->top, "/tmp/valetkey-test-config-XXXXXX");
-        if (!mkdtemp(w->top))
-                return -1;
+        assert_non_null(mkdtemp(w->top));
         snprintf(w->usr, sizeof w->usr, "%s/usr", w->top);
         snprintf(w->run, sizeof w->run, "%s/run", w->top); // is never made
         snprintf(w->etc, sizeof w->etc, "%s/etc", w->top);
         snprintf(w->user, sizeof w->user, "%s/home.conf", w->top);
         snprintf(d, sizeof d, "%s/valetkey.conf.d", w->etc);
-        if (mkdir(w->usr, 0755) < 0 || mkdir(w->etc, 0755) < 0 || mkdir(d, 0755) < 0)
-                return -1;
+        assert_int_equal(mkdir(w->usr, 0755), 0);
+        assert_int_equal(mkdir(w->etc, 0755), 0);
+        assert_int_equal(mkdir(d, 0755), 0);
         w->dirs[0] = w->usr;
         w->dirs[1] = w->run;
         w->dirs[2] = w->etc;
