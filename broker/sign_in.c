@@ -182,16 +182,12 @@ int grant_from_result(struct grant *ret, const struct config_identity *conf, str
         return 0;
 }
 
-static void on_done(void *arg, struct provider_result *result)
+static void take_result(struct sign_in *f, struct provider_result *result)
 {
-        struct sign_in *f = arg;
         struct grant g = {0};
         struct err err = ERR_INIT;
         int r;
 
-        f->op = provider_op_free(f->op);
-        if (f->ended)
-                return;
         if (result->outcome != OUTCOME_OK) {
                 end(f, result->outcome, &result->err);
                 return;
@@ -206,6 +202,15 @@ static void on_done(void *arg, struct provider_result *result)
         keeper_put(f->keeper, &g);
         grant_deinit(&g);
         end(f, OUTCOME_OK, NULL);
+}
+
+static void on_done(void *arg, struct provider_result *result)
+{
+        struct sign_in *f = arg;
+
+        if (!f->ended)
+                take_result(f, result);
+        f->op = provider_op_free(f->op); // and with it the result
 }
 
 static int flow_new(struct sign_in **ret, struct keeper *k)
