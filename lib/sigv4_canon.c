@@ -38,8 +38,7 @@ bool sigv4_word_ok(const char *s, size_t max)
         return n > 0 && n <= max && !s[n];
 }
 
-// ---- path
-// ---------------------------------------------------------------------------------------------------
+// ---- path ---------------------------------------------------------------------------------------
 
 static int hex_value(char c)
 {
@@ -131,8 +130,7 @@ int sigv4_canon_path(struct buf *out, const char *path, unsigned flags)
         return buf_error(out);
 }
 
-// ---- query
-// --------------------------------------------------------------------------------------------------
+// ---- query --------------------------------------------------------------------------------------
 
 struct param {
         size_t key, value; // offsets into text, each NUL-terminated

@@ -50,8 +50,7 @@ static int incomplete(struct err *err, const char *what)
         return SIGV4_E_INCOMPLETE;
 }
 
-// ---- reading
-// ------------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 // The only header of that name. 0 and *ret (NULL where there is none), or incomplete where there are two.
 static int one_header(const struct sigv4_request *req, const char *name, const char **ret, struct err *err)
@@ -230,8 +229,7 @@ static int read_query(struct claim *k, const char *query, struct err *err)
         return read_expires(k, err);
 }
 
-// ---- understanding
-// ------------------------------------------------------------------------------------------
+// ---- understanding ------------------------------------------------------------------------------
 
 // The word of credential that ends at its end; cuts it (and the "/" before it) off. False where it does not
 // fit.
@@ -352,8 +350,7 @@ int sigv4_read_claim(struct sigv4_claim *ret, const struct sigv4_request *req, s
         return r;
 }
 
-// ---- judging
-// ------------------------------------------------------------------------------------------------
+// ---- judging ------------------------------------------------------------------------------------
 
 static int check_scope(const struct claim *k, const char *region, const char *service, struct err *err)
 {

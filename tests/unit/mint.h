@@ -17,8 +17,7 @@
 
 #define MINT_MAX (4u << 20)
 
-// ---- keys
-// ---------------------------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------
 
 static inline EVP_PKEY *mint_rsa(unsigned bits)
 {
@@ -68,8 +67,7 @@ static inline void mint_jwk(struct buf *out, EVP_PKEY *k, const char *crv, const
         assert(!buf_error(out));
 }
 
-// ---- tokens
-// -------------------------------------------------------------------------------------------------
+// ---- tokens -------------------------------------------------------------------------------------
 
 // Turns a DER ECDSA signature into r and s side by side.
 static inline size_t mint_raw_ecdsa(EVP_PKEY *k, unsigned char *sig, size_t n)

@@ -67,8 +67,7 @@ static void examples_of_the_s3_reference(void **state)
         }
 }
 
-// ---- the pieces
-// ---------------------------------------------------------------------------------------------
+// ---- the pieces ---------------------------------------------------------------------------------
 
 static void paths(void **state)
 {
@@ -206,8 +205,7 @@ static void headers_that_could_be_two_are_refused(void **state)
                 canonical_headers(&bad[i], 1, NULL, SIGV4_CANON_E_BAD, NULL, NULL);
 }
 
-// ---- what is not signed
-// -------------------------------------------------------------------------------------
+// ---- what is not signed -------------------------------------------------------------------------
 
 static int sign_with(const char *name, const char *value)
 {
@@ -326,8 +324,7 @@ static void the_flags_say_what_is_added(void **state)
         assert_string_equal(w.r.content_sha256, "UNSIGNED-PAYLOAD");
 }
 
-// ---- memory
-// -------------------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
 static void every_allocation_may_fail(void **state)
 {

@@ -253,8 +253,7 @@ static void the_payload_header_must_be_true(void **state)
         assert_int_equal(world_verify(&w), SIGV4_E_SIGNATURE);
 }
 
-// ---- Authorization
-// ------------------------------------------------------------------------------------------
+// ---- Authorization ------------------------------------------------------------------------------
 
 #define CREDENTIAL "Credential=AKIDEXAMPLE/20150830/us-east-1/sts/aws4_request"
 #define NAMES      "SignedHeaders=content-type;host;x-amz-date"
@@ -344,8 +343,7 @@ static void a_header_with_a_line_end_is_refused(void **state)
         assert_int_equal(world_verify(&w), SIGV4_E_INCOMPLETE);
 }
 
-// ---- presigned
-// ----------------------------------------------------------------------------------------------
+// ---- presigned ----------------------------------------------------------------------------------
 
 // The signed query with one thing replaced (to NULL: appended).
 static int query_with(const char *from, const char *to)
