@@ -7,8 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <jansson.h>
+#include <stdio.h>
+
 #include "fault.h"
 #include "sts.h"
+
+#define PARTITIONS "/usr/lib/python3/dist-packages/botocore/data/partitions.json"
 
 #define ARN "arn:aws:iam::123456789012:role/dev"
 
@@ -214,6 +219,41 @@ static void endpoints(void **state)
         }
 }
 
+// Every region botocore knows is in the partition and under the suffix botocore says.
+static void regions_are_where_botocore_has_them(void **state)
+{
+        json_t *doc = json_load_file(PARTITIONS, 0, NULL), *partition, *region;
+        unsigned regions = 0;
+        const char *name;
+        size_t i;
+
+        (void)state;
+        if (!doc)
+                skip(); // python3-botocore is not installed
+        json_array_foreach(json_object_get(doc, "partitions"), i, partition)
+        {
+                const char *id = json_string_value(json_object_get(partition, "id"));
+                const char *suffix = json_string_value(
+                        json_object_get(json_object_get(partition, "outputs"), "dnsSuffix"));
+
+                json_object_foreach(json_object_get(partition, "regions"), name, region)
+                {
+                        cleanup_buf struct buf b = BUF_INIT(256);
+                        char want[128];
+
+                        if (strstr(name, "-global")) // a stand-in of botocore's, no region
+                                continue;
+                        snprintf(want, sizeof want, "https://sts.%s.%s", name, suffix);
+                        assert_int_equal(sts_endpoint(&b, name), 0);
+                        assert_string_equal(buf_str(&b), want);
+                        assert_string_equal(sts_region_partition(name), id);
+                        regions++;
+                }
+        }
+        json_decref(doc);
+        assert_true(regions > 25);
+}
+
 static void memory_runs_out(void **state)
 {
         cleanup_buf struct buf b = BUF_INIT(1 << 16);
@@ -237,6 +277,7 @@ int main(void)
                 cmocka_unit_test(session_names),
                 cmocka_unit_test(role_arns),
                 cmocka_unit_test(endpoints),
+                cmocka_unit_test(regions_are_where_botocore_has_them),
                 cmocka_unit_test(memory_runs_out),
         };
 
