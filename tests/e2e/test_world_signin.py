@@ -88,9 +88,9 @@ def test_a_second_sign_in_is_picked_up_at_once(make_world):
     assert w.pid("valetkey-broker") == before
 
 
-STACK = """auth [success=done user_unknown=ignore default=die] {module}
+STACK = """auth [success=done user_unknown=ignore ignore=ignore default=die] {module}
 auth required pam_permit.so
-account [success=done user_unknown=ignore default=die] {module}
+account [success=done user_unknown=ignore ignore=ignore default=die] {module}
 account required pam_permit.so
 session optional {module}
 session required pam_permit.so
