@@ -14,21 +14,22 @@
 static const struct verb {
         const char *name;
         int (*run)(struct cli *cli, int argc, char *argv[]);
-        const char *what;
+        const char *synopsis, *what;
 } verbs[] = {
-        {"login", cmd_login, "sign in"},
-        {"logout", cmd_logout, "forget the sign-in and the role sessions"},
-        {"status", cmd_status, "who is signed in, and which role sessions are held"},
-        {"roles", cmd_roles, "the roles that are configured"},
-        {"credential-process", cmd_credential_process, "credentials of a role, for AWS SDKs"},
+        {"login", cmd_login, "login [--device] [--json] [IDENTITY]", "sign in"},
+        {"logout", cmd_logout, "logout [--json] [IDENTITY]", "forget the sign-in and the role sessions"},
+        {"status", cmd_status, "status [--json]", "who is signed in, which role sessions are held"},
+        {"roles", cmd_roles, "roles [--json]", "the roles that are configured"},
+        {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
+                "credentials of a role, for AWS SDKs"},
 };
 
 static void print_usage(FILE *to)
 {
-        fputs("Usage: valetkey [--config FILE] VERB [--help | ARGUMENTS]\n\n", to);
+        fputs("Usage: valetkey [--config FILE] VERB [--help | ARGUMENTS]\n\nVerbs:\n", to);
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                fprintf(to, "  %-20s%s\n", verbs[i].name, verbs[i].what);
-        fputs("\n"
+                fprintf(to, "  %s\n        %s\n", verbs[i].synopsis, verbs[i].what);
+        fputs("\nOptions:\n"
               "  --config FILE  for a broker that has to be started: read this file only\n"
               "  --help         this text\n"
               "  --version      the version\n",

@@ -248,7 +248,14 @@ int main(int argc, char *argv[])
 
                 return write_all(STDOUT_FILENO, version, sizeof version - 1) < 0;
         }
-        if (argc != 2 || argv[1][0] == '-' || argv[1][0] == 0)
+        if (argc == 2 && argv[1][0] == '-') {
+                char text[128];
+                size_t n = append(text, 0, sizeof text, "no option ");
+
+                text[append(text, n, sizeof text, argv[1])] = 0;
+                return fail(OUTCOME_INVALID_REQUEST, text);
+        }
+        if (argc != 2 || argv[1][0] == 0)
                 return fail(OUTCOME_INVALID_REQUEST, "usage: valetkey-credential-process ROLE");
         if (strlen(argv[1]) > 255)
                 return fail(OUTCOME_UNKNOWN_ROLE, NULL);

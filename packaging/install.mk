@@ -4,3 +4,18 @@
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(MANDIR)
+
+# The user's side: CLI, shim, broker, its units and its D-Bus contract. What starts a program names where it went.
+.PHONY: install-broker
+install: install-broker
+install-broker: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(USERUNITDIR)/sockets.target.wants \
+		$(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/dbus-1/interfaces
+	install -m 755 $(B)/valetkey $(B)/valetkey-credential-process $(DESTDIR)$(BINDIR)/
+	install -m 755 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 packaging/valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/valetkey-broker.service >$(DESTDIR)$(USERUNITDIR)/valetkey-broker.service
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' dbus/org.valetkey.Broker1.service \
+		>$(DESTDIR)$(DATADIR)/dbus-1/services/org.valetkey.Broker1.service
+	ln -sf ../valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/sockets.target.wants/valetkey-broker.socket
+	install -m 644 dbus/org.valetkey.Broker1.xml $(DESTDIR)$(DATADIR)/dbus-1/interfaces/
