@@ -169,8 +169,10 @@ static bool set_request(CURL *e, struct http_op *op, const struct http_request *
         bool ok = curl_easy_setopt(e, CURLOPT_URL, q->url) == CURLE_OK &&
                   curl_easy_setopt(e, CURLOPT_HTTPHEADER, op->headers) == CURLE_OK;
 
+        // Read each time: curl would go on with a file that was replaced for a day.
         if (ok && q->ca_file)
                 ok = curl_easy_setopt(e, CURLOPT_CAINFO, q->ca_file) == CURLE_OK &&
+                     curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L) == CURLE_OK &&
                      curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
         if (ok && q->once)
                 ok = curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
