@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A list of keys with their values; a request has a few dozen, so it is searched from end to end.
 #include "policy_internal.h"
 
 #include <strings.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The clock and the counters that all of the sandbox shares.
 #include "cloud.h"
 
 #include "faults.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Each handler is one verb of the control; docs and the man page list them.
 #include "control.h"
 
 #include "dir.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Keys are generated with OpenSSL at start, published as a JWKS and used to sign compact JWS; nothing is stored.
 #include "keyring.h"
 
 #include <openssl/core_names.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Answers in XML as STS writes them.
 #include "xml.h"
 
 #include "faults.h"

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Policy documents of all three kinds: parsed, and evaluated where they parse. The first byte chooses kind and
+// request.
+#include "policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct policy_context *request_context(void)
+{
+        static const char *const keys[][2] = {{"idp.example.com:sub", "alice"},
+                {"idp.example.com:aud", "valetkey"}, {"idp.example.com:amr", "pwd"},
+                {"idp.example.com:amr", "otp"}, {"aws:SourceIp", "192.0.2.1"},
+                {"aws:CurrentTime", "2026-11-22T02:22:04Z"}, {"aws:SecureTransport", "true"}, {"aws:n", "7"},
+                {"aws:PrincipalArn", "arn:aws:iam::123456789012:role/dev"}, {"aws:username", "*"}};
+        struct policy_context *c = NULL;
+
+        if (policy_context_new(&c) < 0)
+                return NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+                if (policy_context_add(c, keys[i][0], keys[i][1]) < 0)
+                        return policy_context_free(c);
+        return c;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const struct policy_principal principals[] = {
+                {POLICY_PRINCIPAL_FEDERATED, "arn:aws:iam::123456789012:oidc-provider/idp.example.com", NULL,
+                        "123456789012"},
+                {POLICY_PRINCIPAL_AWS, "arn:aws:sts::123456789012:assumed-role/dev/alice",
+                        "arn:aws:iam::123456789012:role/dev", "123456789012"},
+                {POLICY_PRINCIPAL_SERVICE, "ec2.amazonaws.com", NULL, NULL}};
+        struct policy_request q = {.action = "sts:AssumeRoleWithWebIdentity", .resource = "arn:aws:s3:::b/k"};
+        struct policy *p = NULL;
+        struct policy_verdict v;
+        struct policy_context *c;
+
+        if (size == 0)
+                return 0;
+        if (policy_parse(&p, (enum policy_kind)(data[0] % 3), data + 1, size - 1, NULL) < 0) {
+                if (p)
+                        abort();
+                return 0;
+        }
+        c = request_context();
+        if (!c)
+                abort();
+        q.principal = &principals[data[0] / 3 % 3];
+        q.context = c;
+        if (policy_evaluate(&v, p, &q) < 0 || v.decision < POLICY_IMPLICIT_DENY || v.decision > POLICY_ALLOW)
+                abort();
+        // What decides has a place; what does not has none.
+        if ((v.decision == POLICY_IMPLICIT_DENY) != (v.statement == 0))
+                abort();
+        policy_context_free(c);
+        policy_free(p);
+        return 0;
+}
