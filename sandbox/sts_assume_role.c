@@ -223,7 +223,6 @@ static void grant(struct attempt *a)
                 sts_refuse(a->r, 400, "PackedPolicyTooLarge", text, NULL);
                 return;
         }
-        // The caller's place in the table may be the one that is taken: what is needed of it is in p by now.
         if (inherit_tags(a->p, a->caller) < 0) {
                 sts_refuse(a->r, 400, "InvalidParameterValue", "A session has at most 50 tags.", NULL);
                 return;

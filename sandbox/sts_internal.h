@@ -88,6 +88,18 @@ int sts_packed_percent(const struct sts_params *p);
 // Whose signature is on the request? NULL: it has been answered with what is wrong with it.
 const struct sts_session *sts_authenticate(struct web_request *r, char ret_region[65]);
 
+// ---- web identity ---------------------------------------------------------------------------------------------------
+
+#define STS_NO_KEY                                                                                           \
+        "Couldn't retrieve verification key from your identity provider,  please reference "                 \
+        "AssumeRoleWithWebIdentity documentation for requirements"
+struct jwt_claims;
+// Verifies p->token. True: *ret is the caller's (jwt_claims_deinit). False: the request has been answered, or
+// waits for the provider's keys (only where may_fetch) and comes again through sts_web_identity_again().
+bool sts_token_verify(struct web_request *r, const struct sts_params *p, bool may_fetch,
+        const struct dir_provider **ret_provider, struct jwt_claims *ret);
+void sts_web_identity_again(struct web_request *r);
+
 // ---- decisions ------------------------------------------------------------------------------------------------------
 
 // Keys every request has. 0 or -ENOMEM.

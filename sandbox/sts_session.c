@@ -106,20 +106,23 @@ static int fill(struct sts_session *s, const struct sts_params *p, const struct 
 struct sts_session *sts_session_new(struct web_request *r, struct sts_params *p, const struct dir_role *role,
         const char *source_identity, const char *provider)
 {
-        struct sts_session *s = room(r->cloud->sts);
         int64_t life_s =
                 faults_value(r->cloud->faults, FAULTS_SESSION_TTL, SERVICE_STS, r->op, p->duration_s);
+        struct sts_session made = {0}, *s;
 
-        if (fill(s, p, role, source_identity, provider) < 0) {
-                sts_session_clear(s);
+        // Made whole before a place is taken: source_identity and provider may belong to the session that loses it.
+        if (fill(&made, p, role, source_identity, provider) < 0) {
+                sts_session_clear(&made);
                 return NULL;
         }
-        s->issued_s = sts_now_s(r);
-        s->expires_s = s->issued_s + life_s;
-        s->policy = TAKE_PTR(p->policy);
-        s->managed_policies = p->managed_policies;
-        s->tags = p->tags;
+        made.issued_s = sts_now_s(r);
+        made.expires_s = made.issued_s + life_s;
+        made.policy = TAKE_PTR(p->policy);
+        made.managed_policies = p->managed_policies;
+        made.tags = p->tags;
         p->tags = (struct sts_tags){0};
+        s = room(r->cloud->sts);
+        *s = made;
         if (s->managed_policies)
                 log_event(LOG_E_WARNING, "sts.policy_arns", "request=%s note=%s", r->id,
                         "the sandbox has no managed policies: this session may do nothing that policies "

@@ -1,219 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// AssumeRoleWithWebIdentity. First the token: which provider of the account issued it, is it that provider's
-// signature, is it in time, is its client on the list. Then the trust policy, with exactly the condition keys
+// AssumeRoleWithWebIdentity: the token is verified (sts_token.c), then the trust policy decides, with exactly the condition keys
 // that AWS has for a generic provider; other claims are no keys, and the log says so where a policy tries.
 #include "sts_internal.h"
 
 #include <stdio.h>
 
-#include "b64.h"
 #include "json.h"
 #include "jwt.h"
-#include "keyring.h"
 #include "log.h"
 
-#define KEYS_MAX_AGE_S  300
 #define SOURCE_IDENTITY "https://aws.amazon.com/source_identity"
-#define NO_KEY                                                                                               \
-        "Couldn't retrieve verification key from your identity provider,  please reference "                 \
-        "AssumeRoleWithWebIdentity documentation for requirements"
-#define NO_JWT                                                                                               \
-        "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
-
-enum state {
-        FIRST,   // with the keys we have
-        FETCHED, // keys were just fetched
-};
-static void handle(struct web_request *r, enum state state);
-
-// ---- the token ------------------------------------------------------------------------------------------------------
-
-static json_t *part_of(const char *s, size_t n)
-{
-        cleanup_buf struct buf b = BUF_INIT(JWT_TOKEN_MAX);
-        json_t *j = NULL;
-
-        if (b64url_decode(&b, s, n) < 0 || json_parse(&j, buf_str(&b), b.n, NULL) < 0)
-                return NULL;
-        return j;
-}
-
-// What the token says of itself, before any of it is believed: enough to know whom to ask.
-static bool peek(const char *token, char issuer[512], char alg[16])
-{
-        const char *dot = strchr(token, '.'), *dot2 = dot ? strchr(dot + 1, '.') : NULL, *s;
-        cleanup_json json_t *header = dot2 ? part_of(token, (size_t)(dot - token)) : NULL;
-        cleanup_json json_t *payload = dot2 ? part_of(dot + 1, (size_t)(dot2 - dot - 1)) : NULL;
-
-        if (!header || !payload || json_get_string(header, "alg", 15, &s) < 0)
-                return false;
-        snprintf(alg, 16, "%s", s);
-        issuer[0] = 0;
-        if (json_get_string(payload, "iss", 511, &s) == 0)
-                snprintf(issuer, 512, "%s", s);
-        return true;
-}
-
-// STS verifies fewer algorithms than a sign-in may use.
-static bool alg_accepted(const char *alg)
-{
-        static const char *const accepted[] = {"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", NULL};
-
-        for (const char *const *a = accepted; *a; a++)
-                if (strcmp(*a, alg) == 0)
-                        return true;
-        return false;
-}
-
-static void refuse_token(struct web_request *r, int result, const struct jwt_claims *c, const struct err *err)
-{
-        char text[160];
-
-        switch (result) {
-        case JWT_E_MALFORMED:
-                sts_refuse(r, 400, "InvalidIdentityToken", NO_JWT, err->text);
-                return;
-        case JWT_E_NO_KEY:
-                sts_refuse(r, 400, "InvalidIdentityToken", NO_KEY, err->text);
-                return;
-        case JWT_E_AUDIENCE:
-                sts_refuse(r, 400, "InvalidIdentityToken", "Incorrect token audience", err->text);
-                return;
-        case JWT_E_SUBJECT:
-                sts_refuse(r, 400, "InvalidIdentityToken", "Missing a required claim: sub", err->text);
-                return;
-        case JWT_E_EXPIRED:
-                if (c)
-                        snprintf(text, sizeof text,
-                                "Token expired: current date/time %lld must be before the expiration "
-                                "date/time %lld",
-                                (long long)sts_now_s(r), (long long)c->exp);
-                else
-                        snprintf(text, sizeof text,
-                                "Token expired: current date/time %lld must be before the expiration "
-                                "date/time",
-                                (long long)sts_now_s(r));
-                sts_refuse(r, 400, "ExpiredTokenException", text, err->text);
-                return;
-        default:
-                if (result < 0)
-                        sts_out_of_memory(r);
-                else
-                        sts_refuse(r, 400, "InvalidIdentityToken", jwt_result_text(result), err->text);
-        }
-}
-
-static bool on_list(const struct dir_provider *p, const char *client_id)
-{
-        size_t i;
-        json_t *v;
-
-        json_array_foreach(p->client_ids, i,
-                v) if (json_is_string(v) && strcmp(json_string_value(v), client_id) == 0) return true;
-        return false;
-}
-
-// Keys of our own issuer are at hand; of others they are fetched. 0 and keys (free own_ret); 1: the request
-// waits or has been answered; -ENOMEM.
-static int find_keys(struct web_request *r, const struct dir_provider *p, enum state state,
-        const struct jwks **ret, struct jwks **own_ret);
-static void fetched(struct web_request *r, bool unreachable, const char *why)
-{
-        if (!why)
-                handle(r, FETCHED);
-        else if (unreachable)
-                sts_refuse(r, 400, "IDPCommunicationError",
-                        "Unable to communicate with the identity provider", why);
-        else
-                sts_refuse(r, 400, "InvalidIdentityToken", NO_KEY, why);
-}
-
-static int find_keys(struct web_request *r, const struct dir_provider *p, enum state state,
-        const struct jwks **ret, struct jwks **own_ret)
-{
-        const struct cloud *c = r->cloud;
-
-        if (strcmp(p->url, c->issuer) == 0) {
-                cleanup_json json_t *doc = NULL;
-                cleanup_free char *text = NULL;
-                int k = keyring_jwks(c->keys, 0, &doc);
-
-                if (k == 0 && !(text = json_dumps(doc, JSON_COMPACT)))
-                        k = -ENOMEM;
-                if (k == 0)
-                        k = jwks_parse(own_ret, text, strlen(text), NULL);
-                *ret = *own_ret;
-                return k;
-        }
-        *ret = sts_keys_get(c->sts->keys, p->url, sts_now_s(r), KEYS_MAX_AGE_S);
-        if (*ret)
-                return 0;
-        // Just fetched and yet not there: the sandbox's own trouble.
-        if (state == FETCHED)
-                return -ENOMEM;
-        sts_keys_fetch(r, p, fetched);
-        return 1;
-}
-
-// The verified claims; false: the request waits or has been answered.
-static bool verify_token(struct web_request *r, const struct sts_params *p, enum state state,
-        const struct dir_provider **ret_provider, struct jwt_claims *ret)
-{
-        _cleanup_(jwks_freep) struct jwks *own = NULL;
-        struct jwt_expect expect = {.caller_judges_audience = true, .now_s = sts_now_s(r)};
-        const struct dir_provider *provider;
-        const struct jwks *keys;
-        char issuer[512], alg[16], text[640];
-        struct err err = ERR_INIT;
-        struct jwt_claims c;
-        int k;
-
-        if (!peek(p->token, issuer, alg)) {
-                sts_refuse(r, 400, "InvalidIdentityToken", NO_JWT, NULL);
-                return false;
-        }
-        provider = dir_find_provider(r->cloud->dir, p->account, issuer);
-        if (!provider) {
-                snprintf(text, sizeof text, "No OpenIDConnect provider found in your account for %s", issuer);
-                sts_refuse(r, 400, "InvalidIdentityToken", text, NULL);
-                return false;
-        }
-        if (!alg_accepted(alg)) {
-                snprintf(text, sizeof text, "The token is signed with %s", alg);
-                sts_refuse(r, 400, "InvalidIdentityToken", text, "STS takes RS256/384/512 and ES256/384/512");
-                return false;
-        }
-        k = find_keys(r, provider, state, &keys, &own);
-        if (k != 0) {
-                if (k < 0)
-                        sts_out_of_memory(r);
-                return false;
-        }
-        expect.issuer = provider->url;
-        k = jwt_verify(&c, p->token, strlen(p->token), keys, &expect, &err);
-        if (k == JWT_E_NO_KEY && !own && state == FIRST) {
-                sts_keys_fetch(r, provider, fetched);
-                return false;
-        }
-        if (k != 0) {
-                refuse_token(r, k, NULL, &err);
-                return false;
-        }
-        // jwt_verify() forgives a minute; STS does not.
-        if (sts_now_s(r) >= c.exp)
-                refuse_token(r, JWT_E_EXPIRED, &c, &err);
-        else if (!on_list(provider, c.azp ? c.azp : c.aud) ||
-                 (!c.azp && json_array_size(json_object_get(c.all, "aud")) > 1))
-                refuse_token(r, JWT_E_AUDIENCE, &c, &err);
-        else {
-                *ret_provider = provider;
-                *ret = c;
-                return true;
-        }
-        jwt_claims_deinit(&c);
-        return false;
-}
 
 // ---- the trust policy -------------------------------------------------------------------------------------------------
 
@@ -353,6 +150,15 @@ static void answer(struct web_request *r, struct sts_params *p, const struct dir
         xml_reply_result(r, "AssumeRoleWithWebIdentity", &b);
 }
 
+// STS's own rule for a source identity: 2 to 64 of [\w+=,.@-].
+static bool source_identity_valid(const char *s)
+{
+        size_t n = strlen(s);
+
+        return n >= 2 && n <= 64 &&
+               strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=,.@-") == n;
+}
+
 static void decide(struct web_request *r, struct sts_params *p, const struct dir_provider *provider,
         const struct jwt_claims *c)
 {
@@ -367,7 +173,7 @@ static void decide(struct web_request *r, struct sts_params *p, const struct dir
                 return;
         }
         k = json_get_string(c->all, SOURCE_IDENTITY, 64, &source_identity);
-        if (k < 0 && k != -ENOENT) {
+        if ((k < 0 && k != -ENOENT) || (source_identity && !source_identity_valid(source_identity))) {
                 sts_refuse(r, 400, "InvalidIdentityToken", "The token's source identity is not valid", NULL);
                 return;
         }
@@ -390,7 +196,7 @@ static void decide(struct web_request *r, struct sts_params *p, const struct dir
                 sts_out_of_memory(r);
 }
 
-static void handle(struct web_request *r, enum state state)
+static void handle(struct web_request *r, bool fetched)
 {
         const struct dir_provider *provider;
         struct sts_params p;
@@ -398,11 +204,16 @@ static void handle(struct web_request *r, enum state state)
 
         if (!sts_params_read(&p, r, STS_WEB_IDENTITY))
                 return;
-        if (verify_token(r, &p, state, &provider, &c)) {
+        if (sts_token_verify(r, &p, !fetched, &provider, &c)) {
                 decide(r, &p, provider, &c);
                 jwt_claims_deinit(&c);
         }
         sts_params_deinit(&p);
+}
+
+void sts_web_identity_again(struct web_request *r)
+{
+        handle(r, /* fetched= */ true);
 }
 
 void sts_assume_role_with_web_identity(struct web_request *r)
@@ -411,7 +222,7 @@ void sts_assume_role_with_web_identity(struct web_request *r)
                 sts_refuse(r, 400, "IDPCommunicationError",
                         "Unable to communicate with the identity provider", "a fault switch");
         else if (faults_take(r->cloud->faults, FAULTS_VERIFICATION_KEY, SERVICE_STS, r->op))
-                sts_refuse(r, 400, "InvalidIdentityToken", NO_KEY, "a fault switch");
+                sts_refuse(r, 400, "InvalidIdentityToken", STS_NO_KEY, "a fault switch");
         else
-                handle(r, FIRST);
+                handle(r, /* fetched= */ false);
 }

@@ -41,7 +41,8 @@ struct web_request {
         char *path, *query; // as on the request line
         const char *body;
         size_t body_len;
-        bool closed;   // the client went away
+        bool closed; // the client went away
+        bool answered; // what evhttp had of it (headers, body) is gone; parameters stay until the loop comes round
         void *pending; // what a handler that answers later waits for, see web_wait()
         void (*pending_forget)(void *pending);
         struct web_request *prev, *next;
@@ -63,7 +64,7 @@ bool web_cookie(const struct web_request *r, const char *name, char *dst, size_t
 // goes first, or when something else (NULL) takes its place.
 void web_wait(struct web_request *r, void *what, void (*forget)(void *what));
 
-// The answers. extra: "Name: value" pairs as {name, value, …, NULL} or NULL. They end the request.
+// The answers. extra: "Name: value" pairs as {name, value, …, NULL} or NULL. One ends the request.
 void web_reply(struct web_request *r, int status, const char *type, const void *body, size_t n,
         const char *const *extra);
 void web_reply_json(struct web_request *r, int status, json_t *body); // takes body; NULL: out of memory

@@ -51,7 +51,7 @@ static void cut(struct web_request *r, struct evhttp_request *ev)
 {
         shutdown(fd_of(ev), SHUT_RDWR);
         evhttp_send_reply(ev, 500, NULL, NULL);
-        web_request_free(r);
+        web_answered(r);
 }
 
 void web_hang_up(struct web_request *r)
@@ -61,7 +61,7 @@ void web_hang_up(struct web_request *r)
         if (ev)
                 cut(r, ev);
         else
-                web_request_free(r);
+                web_answered(r);
 }
 
 // The head announces the whole body; half of it follows.
@@ -115,7 +115,7 @@ static void trickle_step(void *arg)
         ev = web_give_back(t->r);
         if (ev)
                 evhttp_send_reply_end(ev);
-        web_request_free(t->r);
+        web_answered(t->r);
 }
 
 static bool send_trickle(
@@ -178,7 +178,7 @@ void web_reply(struct web_request *r, int status, const char *type, const void *
                 return;
         ev = web_give_back(r);
         if (!ev) {
-                web_request_free(r);
+                web_answered(r);
                 return;
         }
         if (struck(r, FAULTS_HALF)) {
@@ -200,7 +200,7 @@ void web_reply(struct web_request *r, int status, const char *type, const void *
                 evhttp_send_reply(ev, status, NULL, b);
         if (b)
                 evbuffer_free(b);
-        web_request_free(r);
+        web_answered(r);
 }
 
 void web_reply_out_of_memory(struct web_request *r)
