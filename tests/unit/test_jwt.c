@@ -102,6 +102,26 @@ static void the_same_in_rsa_with_leading_zeroes_is_another_length(void **state)
         assert_int_equal(verify(good), 0);
 }
 
+// r and s of a good signature, each with a zero byte in front: the same numbers in another length. Who accepts both
+// accepts two tokens for one signature.
+static void an_ecdsa_signature_has_one_length(void **state)
+{
+        cleanup_free char *good = mint_token(p256, "ES256", "{\"alg\":\"ES256\",\"kid\":\"p256\"}", GOOD);
+        size_t sig = (size_t)(strrchr(good, '.') + 1 - good);
+        cleanup_buf struct buf raw = BUF_INIT(4096), longer = BUF_INIT(4096), b = BUF_INIT(MINT_MAX);
+
+        (void)state;
+        assert_int_equal(b64url_decode(&raw, good + sig, strlen(good) - sig), 0);
+        buf_append(&longer, "", 1);
+        buf_append(&longer, raw.p, 32);
+        buf_append(&longer, "", 1);
+        buf_append(&longer, raw.p + 32, 32);
+        buf_append(&b, good, sig);
+        b64url_encode(&b, longer.p, longer.n);
+        assert_int_equal(verify(buf_str(&b)), JWT_E_SIGNATURE);
+        assert_int_equal(verify(good), 0);
+}
+
 // ---- algorithms ---------------------------------------------------------------------------------
 
 static void unsigned_tokens_are_refused(void **state)
@@ -432,6 +452,7 @@ int main(void)
                 cmocka_unit_test(every_flipped_bit_is_found),
                 cmocka_unit_test(wrong_signatures),
                 cmocka_unit_test(the_same_in_rsa_with_leading_zeroes_is_another_length),
+                cmocka_unit_test(an_ecdsa_signature_has_one_length),
                 cmocka_unit_test(unsigned_tokens_are_refused),
                 cmocka_unit_test(a_public_key_is_no_hmac_secret),
                 cmocka_unit_test(the_token_does_not_choose_the_algorithm),
