@@ -230,15 +230,21 @@ static void refresh_failed(struct keeper *k, enum outcome o, const struct err *e
         changed(k);
 }
 
+static void take_refresh_token(struct keeper *k, struct oidc_tokens *t)
+{
+        if (!t->refresh_token)
+                return;
+        secret_move(&k->grant.refresh_token, &t->refresh_token);
+        k->grant.refresh_exp_s =
+                t->refresh_expires_in_s > 0 ? clock_wall_s(loop_clock(k->loop)) + t->refresh_expires_in_s : 0;
+}
+
 static void refreshed(struct keeper *k, struct provider_result *result)
 {
         struct oidc_tokens *t = &result->tokens;
         int64_t now = clock_wall_s(loop_clock(k->loop));
 
-        if (t->refresh_token) {
-                secret_move(&k->grant.refresh_token, &t->refresh_token);
-                k->grant.refresh_exp_s = t->refresh_expires_in_s > 0 ? now + t->refresh_expires_in_s : 0;
-        }
+        take_refresh_token(k, t);
         if (t->access_token)
                 secret_move(&k->grant.access_token, &t->access_token);
         k->failures = 0;
@@ -263,10 +269,13 @@ static void on_refreshed(void *arg, struct provider_result *result)
 {
         struct keeper *k = arg;
 
-        if (result->outcome == OUTCOME_OK)
+        if (result->outcome == OUTCOME_OK) {
                 refreshed(k, result);
-        else
+        } else {
+                // The old one is spent, though what came with the new one could not be verified just now.
+                take_refresh_token(k, &result->tokens);
                 refresh_failed(k, result->outcome, &result->err);
+        }
         // A grant that ended has freed the operation already.
         k->refresh = provider_op_free(k->refresh);
         kick(k);

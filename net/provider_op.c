@@ -80,10 +80,12 @@ void op_finish(struct provider_op *op, enum outcome outcome, const struct err *e
                 result->err = *err;
         if (outcome != OUTCOME_OK) {
                 struct secret *refresh = op->keep_refresh ? TAKE_PTR(result->tokens.refresh_token) : NULL;
+                int64_t life_s = result->tokens.refresh_expires_in_s;
 
                 oidc_tokens_deinit(&result->tokens);
                 jwt_claims_deinit(&result->claims);
                 result->tokens.refresh_token = refresh;
+                result->tokens.refresh_expires_in_s = refresh ? life_s : 0;
         }
         result->obtained_at_s = clock_wall_s(op->provider->clock);
         op->done(op->arg, result); // may free op
