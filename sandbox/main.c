@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // valetkey-sandbox: a cloud on loopback. This file only knows which verb is asked for.
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "verbs.h"
 #include "util.h"
 
 static const struct verb {
@@ -18,12 +19,31 @@ static const struct verb {
 
 static void usage(FILE *f)
 {
-        fputs("Usage:\n", f);
+        fputs("An OpenID provider, STS and IAM on loopback, to test with and to try trust policies "
+              "on.\n\nUsage:\n",
+                f);
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 fprintf(f, "  valetkey-sandbox %s\n", verbs[i].synopsis);
-        fputs("  valetkey-sandbox --help | --version\n"
-              "An OpenID provider, STS and IAM on loopback, to test with and to try trust policies on.\n",
-                f);
+        fputs("  valetkey-sandbox --help | --version\n", f);
+}
+
+// Everything there is to say: each verb says its part.
+static int help(void)
+{
+        char option[] = "--help";
+        int r = 0;
+
+        usage(stdout);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(verbs); i++) {
+                char name[32];
+                char *argv[] = {name, option, NULL};
+
+                snprintf(name, sizeof name, "%s", verbs[i].name);
+                putchar('\n');
+                optind = 0; // glibc: getopt starts afresh
+                r = verbs[i].fn(2, argv);
+        }
+        return r;
 }
 
 int main(int argc, char **argv)
@@ -32,10 +52,8 @@ int main(int argc, char **argv)
                 puts("valetkey-sandbox " VALETKEY_VERSION);
                 return 0;
         }
-        if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
-                usage(stdout);
-                return 0;
-        }
+        if (argc >= 2 && strcmp(argv[1], "--help") == 0)
+                return help();
         for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(verbs); i++)
                 if (strcmp(argv[1], verbs[i].name) == 0)
                         return verbs[i].fn(argc - 1, argv + 1);

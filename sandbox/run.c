@@ -12,7 +12,7 @@
 // the front's death from the end of a pipe, and goes on to take everything down. The front learns of the
 // supervisor's death from waitpid(); being a subreaper too, it inherits whoever the kernel did not kill with
 // the supervisor (PR_SET_PDEATHSIG), and does the same.
-#include "cmd.h"
+#include "verbs.h"
 
 #include "run_proc.h"
 #include "run_super.h"

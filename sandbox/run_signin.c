@@ -3,7 +3,7 @@
 // valetkey-sandbox sign-in: one more PAM sign-in in a world that stands, for tests and for looking at what
 // PAM does. Prints one JSON line once the session is open (or refused), and keeps the session open until
 // standard input ends.
-#include "cmd.h"
+#include "verbs.h"
 
 #include "run_pam.h"
 

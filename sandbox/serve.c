@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "cmd.h"
+#include "verbs.h"
 #include "cloud.h"
 #include "control.h"
 #include "dir.h"
