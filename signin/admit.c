@@ -15,19 +15,19 @@ static enum outcome standing_outcome(const struct ours_user *u, int64_t now_s, s
 {
         enum outcome o = OUTCOME_INTERNAL;
 
-        // How long ago the last success was does not matter here: this is the next one.
+        // How long ago the last success was does not matter here: this is the next one. Nor that it lies in the
+        // future: the provider's token is about to be, or has just been, held against this clock, and what a wrong
+        // clock once wrote down must not keep somebody out for ever.
         switch (ours_standing(u, now_s, 0)) {
         case STANDING_GOOD:
         case STANDING_TOO_OLD:
+        case STANDING_CLOCK_WRONG:
                 return OUTCOME_OK;
         case STANDING_LOCKED:
                 o = OUTCOME_ACCOUNT_LOCKED;
                 break;
         case STANDING_EXPIRED:
                 o = OUTCOME_ACCOUNT_EXPIRED;
-                break;
-        case STANDING_CLOCK_WRONG:
-                o = OUTCOME_CLOCK_SKEW;
                 break;
         }
         err_set(err, "%s", outcome_info(o)->text);

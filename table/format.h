@@ -4,7 +4,7 @@
 //
 //   header    magic "VKEYUSER", version, header length, kind, number of sections, file length, serial, number
 //   of
-//             users, hash seed; one entry {id, n, offset, length} per section; CRC-32 of all that
+//             users, hash seed, longest age of a sign-in; one entry {id, n, offset, length} per section; CRC-32 of all that
 //   section 1 user records, one after the other: length, CRC-32 of the rest, numbers, strings
 //   section 2 index by name: n buckets {CRC-32, number of slots, offset}, then the slots {hash, record
 //   offset} section 3 index by uid: the same
@@ -22,7 +22,7 @@
 #define TABLE_MAGIC        "VKEYUSER"
 #define TABLE_VERSION      1u
 #define TABLE_SECTIONS_MAX 16u
-#define TABLE_HEADER_FIXED 48u
+#define TABLE_HEADER_FIXED 56u
 #define TABLE_SECTION_SIZE 24u
 #define TABLE_HEADER_MIN   (TABLE_HEADER_FIXED + 2 * TABLE_SECTION_SIZE + 4)
 #define TABLE_HEADER_MAX   (TABLE_HEADER_FIXED + TABLE_SECTIONS_MAX * TABLE_SECTION_SIZE + 4)

@@ -10,14 +10,15 @@
 
 #define CLOCK_LEEWAY_S 300
 
-static int look_up(const struct ours_paths *p, const char *path, enum table_kind kind, const char *name,
-        struct table_user *ret)
+static int look_up(struct ours_user *u, const struct ours_paths *p, const char *path, enum table_kind kind,
+        const char *name)
 {
         struct table t;
         int r = table_open(&t, path, kind, p->owners, p->n_owners);
 
         if (r == 0)
-                r = table_find_name(&t, name, ret);
+                r = table_find_name(&t, name, &u->entry);
+        u->max_age_s = t.max_age_s;
         table_close(&t);
         return r;
 }
@@ -29,7 +30,7 @@ static void find_local(struct ours_user *u, const struct ours_paths *p, const ch
         u->kind = OURS_NOT;
         if (u->uid == 0)
                 return;
-        r = look_up(p, p->root_table, TABLE_LOCAL, name, &u->entry);
+        r = look_up(u, p, p->root_table, TABLE_LOCAL, name);
         if (r == 0) {
                 u->kind = OURS_LOCAL;
         } else if (r != TABLE_E_NOT_FOUND && r != TABLE_E_MISSING) {
@@ -60,7 +61,7 @@ void ours_find(struct ours_user *ret, const struct ours_paths *p, const char *na
                 find_local(ret, p, name);
                 return;
         }
-        r = look_up(p, p->table, TABLE_FEDERATED, name, &ret->entry);
+        r = look_up(ret, p, p->table, TABLE_FEDERATED, name);
         if (r == 0) {
                 ret->kind = OURS_FEDERATED;
                 ret->uid = ret->entry.uid;
@@ -75,6 +76,9 @@ void ours_find(struct ours_user *ret, const struct ours_paths *p, const char *na
 enum ours_standing ours_standing(const struct ours_user *u, int64_t now_s, int64_t max_age_s)
 {
         const struct table_user *e = &u->entry;
+
+        if (!max_age_s || (u->max_age_s && u->max_age_s < max_age_s))
+                max_age_s = u->max_age_s;
 
         if (e->flags & TABLE_USER_LOCKED)
                 return STANDING_LOCKED;

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -194,6 +195,16 @@ def test_the_last_success_is_remembered(world):
     listed = world.verb("user", "list", "--json").stdout
     row = next(u for u in json.loads(listed) if u["name"] == ALICE)
     assert abs(row["last_success"] - time.time()) < 120
+
+
+@needs_root
+def test_max_age_goes_into_the_table(fresh):
+    w = fresh(signin="max_age = 2h").start()
+    with open(w.path("state/users"), "rb") as f:
+        assert struct.unpack_from("<q", f.read(56), 48)[0] == 7200
+    w.add("carol", "carol-1", CAROL_UID)  # and stays there
+    with open(w.path("state/users"), "rb") as f:
+        assert struct.unpack_from("<q", f.read(56), 48)[0] == 7200
 
 
 # ---- who is whom

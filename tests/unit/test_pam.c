@@ -172,6 +172,33 @@ static void account_holds_the_age_of_the_last_sign_in(void **state)
         end_pam();
 }
 
+static void set_table_age(int64_t s)
+{
+        struct table_edit *e = NULL;
+
+        assert_int_equal(table_edit_begin(&e, in_world("users"), TABLE_FEDERATED, &world.me, 1, 0), 0);
+        table_edit_set_max_age(e, s);
+        assert_int_equal(table_edit_commit(e), 0);
+        table_edit_free(e);
+}
+
+// [signin] max_age: valetkeyd writes it into the table, where the module finds it without reading configuration.
+static void the_tables_own_limit_counts_too(void **state)
+{
+        (void)state;
+        set_table_age(2 * 3600);
+        begin_pam("svc", "alice");
+        assert_int_equal(pam_acct_mgmt(pamh, 0), PAM_SUCCESS);
+        end_pam();
+        begin_pam("svc", "old");
+        assert_int_equal(pam_acct_mgmt(pamh, 0), PAM_ACCT_EXPIRED);
+        end_pam();
+        begin_pam("svc", "bound"); // a local user's account is the admin's
+        assert_int_equal(pam_acct_mgmt(pamh, 0), PAM_SUCCESS);
+        end_pam();
+        set_table_age(0);
+}
+
 // ---- what the daemon can do to us
 // ------------------------------------------------------------------------------
 
@@ -537,6 +564,7 @@ int main(void)
                 cmocka_unit_test(a_missing_or_corrupt_table_refuses_all_but_root_and_local_users),
                 cmocka_unit_test(out_of_descriptors_is_no_answer),
                 cmocka_unit_test(account_holds_the_age_of_the_last_sign_in),
+                cmocka_unit_test(the_tables_own_limit_counts_too),
                 cmocka_unit_test(every_refusal_has_its_code_and_sentence),
                 cmocka_unit_test(an_error_without_an_error_is_no_success),
                 cmocka_unit_test(a_hung_daemon_is_given_up),

@@ -295,6 +295,26 @@ static void entries_change_and_go(void **state)
         table_close(&t);
 }
 
+static void the_longest_age_is_kept_through_other_changes(void **state)
+{
+        struct table_edit *e;
+        struct table_user u = user("late", 50);
+        struct table t;
+
+        (void)state;
+        unlink(at("users"));
+        e = begin();
+        assert_int_equal(table_edit_max_age(e), 0);
+        table_edit_set_max_age(e, 86400);
+        assert_int_equal(table_edit_commit(e), 0);
+        table_edit_free(e);
+        assert_int_equal(add_and_commit(&u), 0);
+        assert_int_equal(open_users(&t), 0);
+        assert_int_equal(t.max_age_s, 86400);
+        assert_int_equal(t.n_users, 1);
+        table_close(&t);
+}
+
 static size_t slurp(const char *path, uint8_t *p, size_t max)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -595,6 +615,8 @@ static void tables_of_another_writer(void **state)
                 {"locked", 0, 0},
                 {"not-bound", 0, 0},
                 {"unknown-section", 0, 0},
+                {"max-age", 0, 0},
+                {"negative-max-age", TABLE_E_CORRUPT, 0},
                 {"local-kind", TABLE_E_CORRUPT, 0},
                 {"half", TABLE_E_CORRUPT, 0},
                 {"trailing-bytes", TABLE_E_CORRUPT, 0},
@@ -634,6 +656,7 @@ int main(void)
                 cmocka_unit_test(values_that_would_break_a_line_are_refused),
                 cmocka_unit_test(nothing_is_there_twice),
                 cmocka_unit_test(entries_change_and_go),
+                cmocka_unit_test(the_longest_age_is_kept_through_other_changes),
                 cmocka_unit_test(any_damaged_byte_reads_as_corrupt_or_does_not_matter),
                 cmocka_unit_test(any_cut_reads_as_corrupt),
                 cmocka_unit_test(a_file_that_shrinks_under_the_reader_is_corrupt),
