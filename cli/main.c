@@ -3,7 +3,7 @@
 // valetkey: what a person types. A table of verbs; everything they know they ask the broker.
 #include "cmd.h"
 
-#include "zalloc.h"
+#include "zlibs.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -71,7 +71,7 @@ int main(int argc, char *argv[])
 
         if (!open_standard_fds() || prctl(PR_SET_DUMPABLE, 0) < 0)
                 return 1;
-        json_set_alloc_funcs(malloc, zfree);
+        zlibs_install();
         while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
                 switch (c) {
                 case 'c':

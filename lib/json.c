@@ -4,9 +4,8 @@
 // first, so that no parser recursion depends on what was sent: inside strings brackets do not count, and
 // outside of them everything that is not a bracket is jansson's to judge.
 //
-// jansson 2.14 ignores a failed allocation while it collects a token (lex_save in its load.c) and then goes
-// on with a character missing, so the allocator that an executable gives it must end the process rather than
-// return NULL.
+// jansson 2.14 ignores a failed allocation while it collects a token (lex_save in its load.c) and goes on with a
+// character missing; hence zlibs.h, whose allocator ends the process rather than return NULL.
 #include "json.h"
 
 #include <math.h>

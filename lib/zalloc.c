@@ -31,3 +31,24 @@ void *zrealloc(void *p, size_t n)
         zfree(p);
         return q;
 }
+
+static void *or_die(void *p)
+{
+        static const char text[] = "out of memory\n";
+
+        if (p)
+                return p;
+        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+                abort();
+        abort();
+}
+
+void *zmalloc_or_die(size_t n)
+{
+        return or_die(malloc(n ? n : 1));
+}
+
+void *zrealloc_or_die(void *p, size_t n)
+{
+        return or_die(zrealloc(p, n ? n : 1));
+}

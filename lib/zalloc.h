@@ -8,3 +8,6 @@
 
 void zfree(void *p);
 void *zrealloc(void *p, size_t n); // malloc, copy, clear, free: never leaves a copy behind
+// The same for libraries that go on as if an allocation could not fail: these end the process instead.
+void *zmalloc_or_die(size_t n);
+void *zrealloc_or_die(void *p, size_t n);

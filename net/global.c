@@ -6,15 +6,15 @@
 #include "http.h"
 
 #include "zalloc.h"
+#include "zlibs.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
-#include <jansson.h>
 
 // 0 or -EIO. Signals are blocked before (loop_block_signals): curl's resolver threads inherit the mask.
 int net_global_init(void)
 {
-        json_set_alloc_funcs(malloc, zfree);
+        zlibs_install();
         event_set_mem_functions(malloc, zrealloc, zfree);
         // A variable of this name would have curl write the keys of its TLS sessions into a file.
         unsetenv("SSLKEYLOGFILE");

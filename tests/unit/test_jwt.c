@@ -9,6 +9,7 @@
 
 #include "fault.h"
 #include "jwt_world.h"
+#include "zlibs.h"
 
 #include <openssl/pem.h>
 
@@ -445,6 +446,45 @@ static void every_allocation_may_fail(void **state)
         jwt_claims_deinit(&c);
 }
 
+struct hunt {
+        const char *needle[3];
+        unsigned blocks, dirty;
+};
+
+static void watch(const void *p, size_t n, void *arg)
+{
+        struct hunt *h = arg;
+
+        h->blocks++;
+        for (size_t i = 0; i < ARRAY_SIZE(h->needle); i++)
+                h->dirty += memmem(p, n, h->needle[i], strlen(h->needle[i])) != NULL;
+}
+
+// With the allocators that our executables install, neither we nor jansson nor cjose leave a piece of a token behind.
+static void no_piece_of_a_token_is_left_in_freed_memory(void **state)
+{
+        cleanup_free char *good = mint_token(rsa, "RS256", "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", GOOD);
+        struct hunt h = {.needle = {"alice-1", "eyJpc3Mi", strrchr(good, '.') + 1}};
+        unsigned of_ours;
+        struct jwt_claims c = {0};
+
+        (void)state;
+        assert_non_null(strstr(good, h.needle[1])); // the payload, encoded
+        fault_watch_free(watch, &h);
+        // our own buffers first: what the libraries free is not seen before the hooks are in
+        assert_int_equal(jwt_verify(&c, good, strlen(good), keys, &expect, NULL), 0);
+        jwt_claims_deinit(&c);
+        of_ours = h.blocks;
+        assert_true(of_ours > 0);
+        assert_int_equal(h.dirty, 0);
+        zlibs_install();
+        assert_int_equal(jwt_verify(&c, good, strlen(good), keys, &expect, NULL), 0);
+        jwt_claims_deinit(&c);
+        fault_watch_free(NULL, NULL);
+        assert_true(h.blocks > 3 * of_ours + 10);
+        assert_int_equal(h.dirty, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -471,6 +511,8 @@ int main(void)
                 cmocka_unit_test(an_unsigned_claim_is_never_reported),
                 cmocka_unit_test(every_result_has_a_text),
                 cmocka_unit_test(every_allocation_may_fail),
+                // the last: its hooks stay
+                cmocka_unit_test(no_piece_of_a_token_is_left_in_freed_memory),
         };
 
         return cmocka_run_group_tests(tests, make_keys, drop_keys);
