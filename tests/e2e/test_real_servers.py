@@ -4,7 +4,6 @@
 Device flow by hand, AssumeRoleWithWebIdentity and S3 by boto3, and the differences between the two providers that the
 chain tests stand on.
 """
-import base64
 import json
 import os
 import sys
@@ -16,40 +15,10 @@ from botocore.exceptions import ClientError
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 pytest_plugins = ("real.fixtures",)
 
+from real.flow import DEVICE, device_flow, part, refresh  # noqa: E402
 from real.web import Browser  # noqa: E402
 
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 EVERY = [(kind, alg) for kind in ("glewlwyd", "oidc-provider") for alg in ("RS256", "ES256")]
-
-
-def device_flow(provider, user="alice"):
-    """By hand, as RFC 8628 says; returns the token answer."""
-    client = Browser(provider.ca)
-    metadata = json.loads(client.expect(f"{provider.issuer}/.well-known/openid-configuration"))
-    assert metadata["issuer"] == provider.issuer
-    device = json.loads(client.expect(metadata["device_authorization_endpoint"], form={"client_id": provider.client_id, "scope": provider.scope}))
-    form = {"client_id": provider.client_id, "device_code": device["device_code"], "grant_type": DEVICE}
-    status, body = client.send(metadata["token_endpoint"], form=form)
-    assert (status, json.loads(body)["error"]) == (400, "authorization_pending")
-    provider.approve(device["user_code"], user)
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        time.sleep(device.get("interval", 5))
-        status, body = client.send(metadata["token_endpoint"], form=form)
-        if status == 200:
-            return metadata, json.loads(body)
-        assert json.loads(body)["error"] in ("authorization_pending", "slow_down"), body
-    raise AssertionError("never approved")
-
-
-def part(token, i):
-    raw = token.split(".")[i]
-    return json.loads(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
-
-
-def refresh(provider, metadata, token):
-    return Browser(provider.ca).send(metadata["token_endpoint"], form={
-        "grant_type": "refresh_token", "client_id": provider.client_id, "refresh_token": token})
 
 
 @pytest.mark.parametrize("kind,alg", EVERY)

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worldlib import BUILD, PATIENCE, SANDBOX, Folder, World, as_mode, descendants, processes, until
+from worldlib import BUILD, PATIENCE, SANDBOX, Folder, as_mode, descendants, processes, until
 
 TOP = os.environ.get("VALETKEY_TOP", ".")
 

@@ -70,3 +70,27 @@ def providers(servers_dir, pki):
     p = Providers(servers_dir, pki)
     yield p
     p.stop()
+
+
+@pytest.fixture
+def chain(radosgw, pki):
+    """chain(provider, role settings…, mode): signed out, with role s3 at radosgw."""
+    from .chain import Chain  # needs the folder of the end-to-end tests on the path
+
+    made = []
+
+    def make(provider, *settings, mode="root", role=None, condition=None, **kw):
+        name = role or f"r{len(radosgw.registered)}-{os.urandom(3).hex()}"
+        arn = radosgw.trust(provider, pki.thumbprint[provider.alg], name, condition)
+        if "bind" not in kw:
+            kw["bind"] = provider.subject()
+        settings = settings or (f"sts_endpoint = {radosgw.endpoint}",)
+        c = Chain(provider, {"s3": [f"role_arn = {arn}", "region = us-east-1", *settings]}, mode, **kw)
+        c.role_arn = arn
+        made.append(c)
+        return c
+
+    yield make
+    for c in made:
+        print(c.logs())
+        c.close()

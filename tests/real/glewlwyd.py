@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 
+from .flow import device_flow, part
 from .process import Server, free_port
 from .web import Browser
 
@@ -44,9 +45,9 @@ class Glewlwyd:
     client_id = "valetkey"
     scope = "openid"
 
-    def __init__(self, folder, pki, alg="RS256", interval=1, users=("alice", "bob")):
+    def __init__(self, folder, pki, alg="RS256", interval=1, token_life=3600, users=("alice", "bob")):
         os.makedirs(folder, exist_ok=True)
-        self.alg = alg
+        self.alg, self.subjects = alg, {}
         self.ca = None
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -59,7 +60,7 @@ class Glewlwyd:
         self.server.wait_http(f"{self.url}/api/")
         admin = Browser()
         admin.expect(f"{self.url}/api/auth/", json_body={"username": "admin", "password": "password"})
-        admin.expect(f"{self.url}/api/mod/plugin/", json_body=self._plugin(pki, interval))
+        admin.expect(f"{self.url}/api/mod/plugin/", json_body=self._plugin(pki, interval, token_life))
         admin.expect(f"{self.url}/api/client/", json_body={
             "client_id": self.client_id, "client_name": self.client_id, "confidential": False, "enabled": True,
             "authorization_type": ["code", "device_authorization", "refresh_token"],
@@ -69,7 +70,7 @@ class Glewlwyd:
                 "username": user, "name": user.capitalize(), "password": PASSWORD, "email": f"{user}@example.org",
                 "scope": ["openid", "g_profile"], "enabled": True})
 
-    def _plugin(self, pki, interval):
+    def _plugin(self, pki, interval, token_life):
         on = ("auth-type-code-enabled", "auth-type-device-enabled", "auth-type-refresh-enabled", "auth-type-id-token-enabled",
               "refresh-token-rolling", "pkce-allowed", "pkce-required", "pkce-required-public-client", "jwks-show",
               "introspection-revocation-allowed", "introspection-revocation-allow-target-client")
@@ -77,7 +78,7 @@ class Glewlwyd:
                "auth-type-password-enabled", "auth-type-implicit-enabled", "pkce-method-plain-allowed")
         parameters = {"iss": self.issuer, "jwt-type": {"RS256": "rsa", "ES256": "ecdsa"}[self.alg], "jwt-key-size": "256",
                       "jwks-private": json.dumps(pki.jwks(self.alg)), "default-kid": pki.jwk[self.alg]["kid"],
-                      "access-token-duration": 3600, "refresh-token-duration": 86400, "code-duration": 600,
+                      "access-token-duration": token_life, "refresh-token-duration": 86400, "code-duration": 600,
                       "refresh-token-one-use": "always", "device-authorization-expiration": 600,
                       "device-authorization-interval": interval, "subject-type": "public", "claims": [],
                       "email-claim": "mandatory", "name-claim": "mandatory"}
@@ -91,6 +92,12 @@ class Glewlwyd:
         person.expect(f"{self.url}/api/auth/", json_body={"username": user, "password": PASSWORD})
         person.expect(f"{self.url}/api/auth/grant/{self.client_id}", json_body={"scope": "openid"}, method="PUT")
         person.send(f"{self.issuer}/device?code={user_code}&g_continue")
+
+    def subject(self, user="alice"):
+        """Who that user is here: only the provider knows."""
+        if user not in self.subjects:
+            self.subjects[user] = part(device_flow(self, user)[1]["id_token"], 1)["sub"]
+        return self.subjects[user]
 
     def stop(self):
         self.server.stop()

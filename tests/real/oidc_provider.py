@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 
+from .flow import device_flow, part
 from .process import Server, free_port
 from .web import Browser
 
@@ -54,15 +55,15 @@ class OidcProvider:
     client_id = "valetkey"
     scope = "openid offline_access profile email"
 
-    def __init__(self, folder, build, pki, alg="RS256", tls=True, interval=1, ttl=None):
+    def __init__(self, folder, build, pki, alg="RS256", tls=True, interval=1, ttl=()):
         os.makedirs(folder, exist_ok=True)
-        self.alg = alg
+        self.alg, self.subjects = alg, {}
         self.ca = pki.ca if tls else None
         port = free_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.issuer = self.url
         config = {"port": port, "issuer": self.issuer, "tls": {"key": pki.server_key, "cert": pki.server_chain} if tls else None,
-                  "jwks": pki.jwks(alg), "alg": alg, "clientId": self.client_id, "interval": interval, "ttl": ttl or {}, "users": USERS}
+                  "jwks": pki.jwks(alg), "alg": alg, "clientId": self.client_id, "interval": interval, "ttl": dict(ttl), "users": USERS}
         with os.fdopen(os.open(f"{folder}/op.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             json.dump(config, f)
         code = install(build)
@@ -83,6 +84,12 @@ class OidcProvider:
 
     def deny(self, user_code):
         return self.approve(user_code, user="deny")
+
+    def subject(self, user="alice"):
+        """Who that user is here: only the provider knows."""
+        if user not in self.subjects:
+            self.subjects[user] = part(device_flow(self, user)[1]["id_token"], 1)["sub"]
+        return self.subjects[user]
 
     def stop(self):
         self.server.stop()

@@ -43,14 +43,14 @@ class Server:
             self.process = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=cwd,
                                             env=env, preexec_fn=_die_with_parent, start_new_session=True)
 
-    def tail(self):
+    def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
-            return f.read()[-3000:]
+            return f.read()
 
     def alive(self):
         """Raises with the end of the log where the server has ended; for use inside wait_until()."""
         if self.process.poll() is not None:
-            raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
+            raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log_text()[-3000:]}")
         return True
 
     def wait_http(self, url, seconds=15, ca=None):

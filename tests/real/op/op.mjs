@@ -57,6 +57,8 @@ const provider = new Provider(c.issuer, {
     return grant;
   },
 });
+// The tests count these lines.
+provider.on('grant.success', (ctx) => console.log('granted', ctx.oidc.params.grant_type));
 for (const event of ['server_error', 'grant.error', 'authorization.error'])
   provider.on(event, (ctx, e) => console.error(event, e.error ?? e, e.error_description ?? '', e.error_detail ?? ''));
 
