@@ -19,3 +19,12 @@ install-broker: all
 		>$(DESTDIR)$(DATADIR)/dbus-1/services/org.valetkey.Broker1.service
 	ln -sf ../valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/sockets.target.wants/valetkey-broker.socket
 	install -m 644 dbus/org.valetkey.Broker1.xml $(DESTDIR)$(DATADIR)/dbus-1/interfaces/
+
+# The sandbox and its example, which is also where people start from with their own trust policies.
+EXAMPLE_FILES = $(shell cd sandbox/example && find . -type f | LC_ALL=C sort)
+.PHONY: install-sandbox
+install: install-sandbox
+install-sandbox: all
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 755 $(B)/valetkey-sandbox $(DESTDIR)$(BINDIR)/
+	for f in $(EXAMPLE_FILES); do install -D -m 644 "sandbox/example/$$f" "$(DESTDIR)$(DATADIR)/valetkey/sandbox-example/$$f" || exit 1; done

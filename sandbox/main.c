@@ -57,6 +57,10 @@ int main(int argc, char **argv)
         for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(verbs); i++)
                 if (strcmp(argv[1], verbs[i].name) == 0)
                         return verbs[i].fn(argc - 1, argv + 1);
-        usage(stderr);
+        if (argc >= 2)
+                fprintf(stderr, "valetkey-sandbox: no verb or option \"%s\"; see valetkey-sandbox --help\n",
+                        argv[1]);
+        else
+                usage(stderr);
         return 2;
 }

@@ -119,8 +119,7 @@ static int read_options(struct options *o, int argc, char **argv, int *ret_statu
                         puts("valetkey-sandbox " VALETKEY_VERSION);
                         *ret_status = 0;
                         return 1;
-                default:
-                        usage(stderr);
+                default: // getopt has said it
                         return 1;
                 }
         }

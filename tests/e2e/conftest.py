@@ -7,7 +7,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from sandbox_client import box, own  # noqa: E402
 from worldlib import ROOT, World  # noqa: E402
+
+__all__ = ("box", "own")
 
 
 @pytest.fixture

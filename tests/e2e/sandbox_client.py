@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts valetkey-sandbox serve for a test and speaks to it: raw HTTP for OpenID Connect, boto3 for STS."""
+"""Starts valetkey-sandbox serve for a test and speaks to it with what nobody here wrote: raw HTTP for OpenID Connect, PyJWT to
+verify, boto3 for STS. Also the fixtures of the sandbox's tests."""
 import base64
 import contextlib
+import hashlib
+import html
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +17,9 @@ import urllib.parse
 
 import boto3
 import botocore.config
+import jwt
+import pytest
+from botocore.exceptions import ClientError
 
 BUILD = os.environ.get("VALETKEY_BUILD", "build")
 TOP = os.environ.get("VALETKEY_TOP", ".")
@@ -153,3 +160,104 @@ class Sandbox:
 def copy_example(to):
     shutil.copytree(EXAMPLE, to)
     return to
+
+
+@pytest.fixture(scope="module")
+def box():
+    b = Sandbox()
+    yield b
+    b.stop()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A copy of the example to change, and sandboxes on it."""
+    started = []
+
+    class Own:
+        dir = copy_example(tmp_path / "cloud")
+
+        def write(self, name, text):
+            p = self.dir / name
+            p.parent.mkdir(parents=True, exist_ok=True)
+            p.write_text(text if isinstance(text, str) else json.dumps(text, indent=1))
+
+        def trust(self, name, *statements):
+            self.write(f"roles/{name}/trust-policy.json", {"Version": "2012-10-17", "Statement": list(statements)})
+
+        def serve(self, *args):
+            started.append(Sandbox(*args, directory=self.dir))
+            return started[-1]
+
+    yield Own()
+    for s in started:
+        s.stop()
+
+
+def federated(*actions, **more):
+    return {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/${issuer}"},
+            "Action": list(actions) or ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"], **more}
+
+
+def refused(code, status, message, call, *args, **kw):
+    """The call fails as botocore understands it."""
+    with pytest.raises(ClientError) as e:
+        call(*args, **kw)
+    error, meta = e.value.response["Error"], e.value.response["ResponseMetadata"]
+    assert (error["Code"], meta["HTTPStatusCode"]) == (code, status), error
+    assert message in error["Message"], error
+    assert re.fullmatch(r"[0-9a-f-]{36}", meta["RequestId"])
+    return error["Message"]
+
+
+def verify(box, token, client="valetkey"):
+    """By another implementation than ours."""
+    keys = jwt.PyJWKClient(box.issuer + "/jwks", cache_keys=False)
+    key = keys.get_signing_key_from_jwt(token)
+    return jwt.decode(token, key.key, algorithms=[jwt.get_unverified_header(token)["alg"]], audience=client, issuer=box.issuer)
+
+
+class Person:
+    """A browser without a script engine: cookies, hidden fields, one button."""
+
+    def __init__(self, box):
+        self.box, self.cookie, self.page = box, None, None
+
+    def open(self, path):
+        headers = {"Cookie": self.cookie} if self.cookie else {}
+        self.page = self.box.send("GET", path, headers=headers)
+        if self.page.headers["Set-Cookie"]:
+            assert "HttpOnly" in self.page.headers["Set-Cookie"] and "SameSite=Strict" in self.page.headers["Set-Cookie"]
+            self.cookie = self.page.headers["Set-Cookie"].split(";")[0]
+        return self.page
+
+    def press(self, decision, user="alice", **change):
+        action = re.search(r'<form method="post" action="([^"]+)"', self.page.body).group(1)
+        fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', self.page.body)
+        form = {k: html.unescape(v) for k, v in fields} | {"user": user, "decision": decision} | change
+        return self.box.send("POST", action, form, {"Cookie": self.cookie or "", "Origin": self.box.url})
+
+
+VERIFIER = "a-verifier-that-is-long-enough-to-be-one-0123456789"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+CALLBACK = "http://127.0.0.1:53217/callback"
+
+
+def authorize_path(**change):
+    q = {"client_id": "valetkey", "redirect_uri": CALLBACK, "response_type": "code", "scope": "openid offline_access", "state": "s&t",
+         "nonce": "n-1", "code_challenge": CHALLENGE, "code_challenge_method": "S256"} | change
+    return "/oidc/authorize?" + urllib.parse.urlencode({k: v for k, v in q.items() if v is not None})
+
+
+def query_of(answer):
+    assert answer.status == 303 and answer.headers["Location"].startswith(CALLBACK + "?")
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(answer.headers["Location"]).query))
+
+
+def redeem(box, given, **change):
+    return box.send("POST", "/oidc/token", {"grant_type": "authorization_code", "client_id": "valetkey", "code": given,
+                                            "redirect_uri": CALLBACK, "code_verifier": VERIFIER} | change)
+
+
+def dev_session(box, user="alice", **kw):
+    return box.sts(box.assume(box.sign_in(user)["id_token"], session=user, **kw)["Credentials"])
