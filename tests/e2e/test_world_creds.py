@@ -29,8 +29,8 @@ def refused(r, *words):
 
 def test_what_an_sdk_gets(world):
     doc = world.credentials()
-    assert sorted(doc) == ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "Version"]
-    assert doc["Version"] == 1
+    assert sorted(doc) == ["AccessKeyId", "AccountId", "Expiration", "SecretAccessKey", "SessionToken", "Version"]
+    assert doc["Version"] == 1 and doc["AccountId"] == "123456789012"
     end = datetime.datetime.strptime(doc["Expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     left = (end - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
     assert 2700 < left <= 3600
@@ -99,7 +99,7 @@ def test_the_provider_misbehaves_at_a_refresh(make_world, fault):
 
 
 @pytest.mark.parametrize("fault", ["wrong_signature", "wrong_key", "wrong_issuer", "wrong_audience", "alg_none", "expired_token",
-                                   "no_sub", "huge_sub", "discovery_issuer", "jwks_no_kid", "oidc.5xx", "oidc.drop", "oidc.garbage", "oidc.half"])
+                                   "no_sub", "huge_sub", "oidc.5xx", "oidc.drop", "oidc.garbage", "oidc.half"])
 def test_a_provider_that_lies_at_sign_in_lets_nobody_in(world, fault):
     before = world.credentials()
     world.fault(fault)
@@ -109,6 +109,17 @@ def test_a_provider_that_lies_at_sign_in_lets_nobody_in(world, fault):
     world.clear()
     assert world.credentials() == before
     assert world.sign_in()[0] == 0
+
+
+@pytest.mark.parametrize("fault", ["discovery_issuer", "jwks_no_kid"])
+def test_a_provider_that_lies_about_itself_is_not_believed_later(make_world, fault):
+    """Documents are cached once they were good; a bad one must not be."""
+    w = make_world("--fault", "interval=1", "--fault", fault, "--no-sign-in")
+    status, pam, err, _ = w.sign_in()
+    assert status == 1 and pam["open_session"] is None and err.strip()
+    w.clear(fault)
+    until("a sign-in to work", lambda: w.sign_in()[0] == 0)
+    assert w.credentials()
 
 
 @pytest.mark.parametrize("fault", ["jwks_many", "jwks_junk", "no_refresh_rotation", "slow_down=1"])

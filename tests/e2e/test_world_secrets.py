@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No secret anywhere it does not belong. What the provider and STS gave out is taken from the wire (loopback, plain HTTP),
+so nobody has to say what to look for; then it is looked for in every log, file, command line and environment of the
+world, and in the memory of those who should have forgotten it."""
+import os
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from worldlib import ROOT, descendants, until
+
+pytestmark = pytest.mark.skipif(not ROOT, reason="looking at the wire and into other processes needs root")
+
+JSON_SECRET = re.compile(rb'"(access_token|id_token|refresh_token|device_code)"\s*:\s*"([^"]+)"')
+XML_SECRET = re.compile(rb"<(SecretAccessKey|SessionToken)>([^<]+)<")
+
+
+class Wire(threading.Thread):
+    """Everything that goes over loopback to or from one port, put together by connection and direction."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.flows, self.done = port, {}, False
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+        self.socket.bind(("lo", 0))
+        self.socket.settimeout(0.1)
+        self.start()
+
+    def run(self):
+        while not self.done:
+            try:
+                packet, _ = self.socket.recvfrom(1 << 17)
+            except TimeoutError:
+                continue
+            ip = packet[14:]
+            if len(ip) < 40 or ip[9] != 6:
+                continue
+            tcp = ip[(ip[0] & 15) * 4:struct.unpack("!H", ip[2:4])[0]]
+            source, target, seq = struct.unpack("!HHI", tcp[:8])
+            if self.port in (source, target):
+                data = tcp[(tcp[12] >> 4) * 4:]
+                if data:
+                    self.flows.setdefault((source, target), {})[seq] = data
+
+    def stop(self):
+        self.done = True
+        self.join()
+        self.socket.close()
+
+    def secrets(self):
+        """value -> name of every secret seen so far"""
+        found = {}
+        for segments in list(self.flows.values()):
+            text = b"".join(data for _, data in sorted(list(segments.items())))
+            for name, value in JSON_SECRET.findall(text) + XML_SECRET.findall(text):
+                found[value] = name.decode()
+        return found
+
+
+class Watch(threading.Thread):
+    """Command lines and environments of everything that ever runs below a process."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.seen, self.done = pid, set(), False
+        self.start()
+
+    def run(self):
+        while not self.done:
+            for pid in descendants(self.pid):
+                for what in ("cmdline", "environ"):
+                    try:
+                        with open(f"/proc/{pid}/{what}", "rb") as f:
+                            self.seen.add((what, f.read()))
+                    except OSError:
+                        pass
+            time.sleep(0.01)
+
+    def stop(self):
+        self.done = True
+        self.join()
+
+
+def files_below(path):
+    for folder, _, names in os.walk(path):
+        for name in names:
+            full = os.path.join(folder, name)
+            if os.path.isfile(full) and not os.path.islink(full):
+                with open(full, "rb") as f:
+                    yield full, f.read()
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, mode = line.split()[:2]
+            if not mode.startswith("rw"):
+                continue
+            start, end = (int(x, 16) for x in span.split("-"))
+            try:
+                mem.seek(start)
+                yield line.strip(), mem.read(end - start)
+            except OSError:
+                pass
+
+
+def in_memory(pid, secrets):
+    """Which secrets are in the memory of a process, and where. Half a token is a secret, too."""
+    hits = []
+    for where, content in memory(pid):
+        for value, name in secrets.items():
+            # an ID token's claims and its signature each count; every secret's beginning does
+            parts = [p[:48] for p in value.split(b".")[1:]] if name == "id_token" else [value[:32]]
+            if any(p in content for p in parts):
+                hits.append((name, where))
+    return hits
+
+
+@pytest.fixture
+def watched(make_world):
+    """A world in which alice has not signed in yet, with somebody at the wire."""
+    w = make_world("--fault", "interval=1", "--no-sign-in")
+    wire, watch = Wire(int(w.base.rsplit(":", 1)[1])), Watch(w.proc.pid)
+    yield w, wire, watch
+    watch.stop()
+    wire.stop()
+
+
+def a_full_run(w, wire):
+    assert w.sign_in()[0] == 0
+    w.credentials()
+    w.shim("admin")
+    w.shim("no-such-role")
+    w.run("/usr/bin/aws", "--endpoint-url", w.base, "sts", "get-caller-identity")
+    w.cli("status", "--json")
+    w.fault("id_token_ttl=2")
+    w.cli("logout")
+    assert w.sign_in()[0] == 0
+    time.sleep(3)  # the ID token ends: a refresh is on the wire, too
+    w.credentials()
+    w.sign_in("--approve=deny")
+    w.sign_in("--as", "bob")
+    for f in ("wrong_signature", "token.device.half", "token.device.garbage"):
+        w.fault(f)
+        w.sign_in()
+        w.clear(f)
+    secrets = until("all kinds of secrets on the wire", lambda: len(set(wire.secrets().values())) == 6 and wire.secrets())
+    assert len(secrets) >= 12
+    return secrets
+
+
+def test_no_secret_in_a_log_a_file_a_command_line_or_an_environment(watched):
+    w, wire, watch = watched
+    secrets = a_full_run(w, wire)
+    files = dict(files_below(w.dir)) | dict(files_below(w.logs))
+    assert any(n.endswith("valetkeyd.log") for n in files) and any(n.endswith("broker.log") for n in files)
+    assert len(watch.seen) > 10
+    watch.stop()
+    looked_at = [*files.items(), *watch.seen]
+    found = [(name, where) for where, content in looked_at for value, name in secrets.items() if value in content]
+    assert found == []
+    # nor anything that looks like a JSON web token, whoever made it
+    assert [where for where, content in looked_at if re.search(rb"eyJ[\w-]{16,}\.eyJ[\w-]{16,}\.", content)] == []
+
+
+def test_the_search_finds_what_is_there(watched):
+    """The test of the test: a secret in a file or in memory is seen."""
+    w, wire, watch = watched
+    assert w.sign_in()[0] == 0
+    doc = w.credentials()
+    secrets = until("the wire", lambda: {v: n for v, n in wire.secrets().items() if n == "SecretAccessKey"})
+    value = next(iter(secrets))
+    assert value.decode() == doc["SecretAccessKey"]
+    with open(f"{w.dir}/log/planted", "wb") as f:
+        f.write(b"x" + value + b"y")
+    assert any(value in content for _, content in files_below(w.dir))
+    assert in_memory(w.pid("valetkey-broker"), secrets), "the broker serves it from there"
+
+
+def test_who_gave_it_away_has_forgotten_it(watched):
+    w, wire, _ = watched
+    assert w.sign_in()[0] == 0
+    w.credentials()
+    tokens = until("the wire", lambda: {v: n for v, n in wire.secrets().items() if n.endswith("_token")})
+    assert in_memory(w.pid("valetkeyd"), tokens) == [], "acknowledged by the broker: gone"
+    secrets = wire.secrets()
+    broker = w.pid("valetkey-broker")
+    assert in_memory(broker, secrets)
+    assert w.cli("logout").returncode == 0
+    assert in_memory(broker, secrets) == [], "logged out: gone"
+
+
+def test_those_who_hold_secrets_are_closed(world):
+    world.credentials()
+    for program in ("valetkeyd", "valetkey-broker"):
+        pid = world.pid(program)
+        assert os.stat(f"/proc/{pid}/environ").st_uid == 0, f"{program} is dumpable: its own uid may read its memory"
+        with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+            assert re.search(r"Max core file size\s+0\s+0", f.read())
+
+
+def test_no_handle_reaches_the_session(world):
+    assert not [e for e in world.env.items() if re.fullmatch(r"[0-9a-f]{32}", e[1])]
+    assert not [k for k in world.env if k.startswith("VALETKEY_") and not k.startswith("VALETKEY_SANDBOX_")]
