@@ -2,7 +2,7 @@
 #include "cmd.h"
 
 #include "json.h"
-#include "table.h"
+#include "columns.h"
 
 #include <stdio.h>
 
@@ -33,7 +33,7 @@ static int add_roles(struct buf *out, const json_t *roles)
                 cells[at++] = text(o, "region");
                 cells[at++] = text(o, "role_arn");
         }
-        r = table_print(out, cells, n + 1, ARRAY_SIZE(heads));
+        r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
         free(cells);
         return r;
 }

@@ -2,7 +2,7 @@
 #include "cmd.h"
 
 #include "json.h"
-#include "table.h"
+#include "columns.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -41,7 +41,7 @@ static int add_identities(struct buf *out, const json_t *identities)
                 cells[at++] = text(o, "display");
                 cells[at++] = text(o, "issuer");
         }
-        r = table_print(out, cells, n + 1, ARRAY_SIZE(heads));
+        r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
         free(cells);
         return r;
 }
@@ -51,7 +51,7 @@ static int add_roles(struct buf *out, const json_t *roles)
         static const char *const heads[] = {"ROLE", "STATE", "EXPIRES IN", "ROTATES IN", "ROLE ARN"};
         size_t n = json_array_size(roles), at = ARRAY_SIZE(heads), i;
         const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
-        char(*durations)[2][TABLE_DURATION] = calloc(n + 1, sizeof *durations);
+        char(*durations)[2][COLUMNS_DURATION] = calloc(n + 1, sizeof *durations);
         const json_t *o;
         int r = -ENOMEM;
 
@@ -59,15 +59,15 @@ static int add_roles(struct buf *out, const json_t *roles)
                 memcpy(cells, heads, sizeof heads);
                 json_array_foreach(roles, i, o)
                 {
-                        table_duration(durations[i][0], left(o, "expires_at"));
-                        table_duration(durations[i][1], left(o, "next_rotation_at"));
+                        columns_duration(durations[i][0], left(o, "expires_at"));
+                        columns_duration(durations[i][1], left(o, "next_rotation_at"));
                         cells[at++] = text(o, "name");
                         cells[at++] = text(o, "state");
                         cells[at++] = durations[i][0];
                         cells[at++] = durations[i][1];
                         cells[at++] = text(o, "role_arn");
                 }
-                r = table_print(out, cells, n + 1, ARRAY_SIZE(heads));
+                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
         }
         free(cells);
         free(durations);

@@ -5,10 +5,10 @@
 
 #include "buf.h"
 
-#define TABLE_COLUMNS_MAX 8
-#define TABLE_DURATION    40
+#define COLUMNS_MAX      8
+#define COLUMNS_DURATION 40
 
 // cells: rows × columns of borrowed strings, the first row being the heads.
-int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns);
+int columns_print(struct buf *out, const char *const *cells, size_t rows, size_t columns);
 // "59 min", "2 h 05 min", "40 s"; "-" for 0 and less.
-void table_duration(char dst[TABLE_DURATION], int64_t s);
+void columns_duration(char dst[COLUMNS_DURATION], int64_t s);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "table.h"
+#include "columns.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,11 +14,11 @@ static size_t width_of(const char *s)
         return n;
 }
 
-int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns)
+int columns_print(struct buf *out, const char *const *cells, size_t rows, size_t columns)
 {
-        size_t widths[TABLE_COLUMNS_MAX] = {0};
+        size_t widths[COLUMNS_MAX] = {0};
 
-        if (columns > TABLE_COLUMNS_MAX)
+        if (columns > COLUMNS_MAX)
                 return -EINVAL;
         for (size_t i = 0; i < rows * columns; i++) {
                 size_t w = width_of(cells[i]);
@@ -40,14 +40,14 @@ int table_print(struct buf *out, const char *const *cells, size_t rows, size_t c
         return buf_error(out);
 }
 
-void table_duration(char dst[TABLE_DURATION], int64_t s)
+void columns_duration(char dst[COLUMNS_DURATION], int64_t s)
 {
         if (s <= 0)
-                snprintf(dst, TABLE_DURATION, "-");
+                snprintf(dst, COLUMNS_DURATION, "-");
         else if (s < 120)
-                snprintf(dst, TABLE_DURATION, "%" PRId64 " s", s);
+                snprintf(dst, COLUMNS_DURATION, "%" PRId64 " s", s);
         else if (s < 7200)
-                snprintf(dst, TABLE_DURATION, "%" PRId64 " min", s / 60);
+                snprintf(dst, COLUMNS_DURATION, "%" PRId64 " min", s / 60);
         else
-                snprintf(dst, TABLE_DURATION, "%" PRId64 " h %02" PRId64 " min", s / 3600, s % 3600 / 60);
+                snprintf(dst, COLUMNS_DURATION, "%" PRId64 " h %02" PRId64 " min", s / 3600, s % 3600 / 60);
 }
