@@ -9,10 +9,11 @@
 #include "err.h"
 #include "secret.h"
 
-#define STS_DURATION_MIN_S   900
-#define STS_DURATION_MAX_S   43200
-#define STS_SESSION_NAME_MAX 64
-#define STS_ANSWER_MAX       (256u << 10)
+#define STS_DURATION_MIN_S     900
+#define STS_DURATION_MAX_S     43200
+#define STS_DURATION_CHAINED_S 3600 // IAM user guide, "Role chaining": one hour at most
+#define STS_SESSION_NAME_MAX   64
+#define STS_ANSWER_MAX         (256u << 10)
 
 struct sts_web_identity {
         const char *role_arn, *session_name; // required; checked against STS's own limits
@@ -24,6 +25,24 @@ struct sts_web_identity {
 // 0; -EINVAL (err names the field and the limit); the error of the buffer. Durations below STS_DURATION_MIN_S
 // are sent: the server decides, and the configuration lets them through for work-alikes on loopback only.
 int sts_web_identity_request(struct buf *out, const struct sts_web_identity *q, struct err *err) _must_check_;
+
+// AssumeRole, signed with the credentials of another role session (role chaining) or account.
+struct sts_assume_role {
+        const char *role_arn, *session_name; // required
+        int64_t duration_s;             // 0: not sent; STS caps chained sessions at STS_DURATION_CHAINED_S
+        const char *external_id;        // NULL: not sent
+        const char *source_identity;    // NULL: not sent
+        const char *policy;             // session policy document; NULL: not sent
+        const char *const *policy_arns; // NULL-terminated or NULL
+        const struct sts_session_tag *tags;
+        size_t n_tags;
+};
+struct sts_session_tag {
+        const char *key, *value;
+        bool transitive; // goes along to the roles assumed with this session
+};
+#define STS_SESSION_TAGS_MAX 50u
+int sts_assume_role_request(struct buf *out, const struct sts_assume_role *q, struct err *err) _must_check_;
 
 struct sts_credentials {
         char *access_key_id;

@@ -16,20 +16,14 @@
 #define TOKEN_MAX       20000
 #define POLICY_MAX      2048
 #define POLICY_ARNS_MAX 10
+#define EXTERNAL_ID_MAX 1224
+#define TAG_KEY_MAX     128
+#define TAG_VALUE_MAX   256
 
 static bool is_name_char(char c)
 {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                (c && strchr("_+=,.@-", c));
-}
-
-static bool is_session_name(const char *s)
-{
-        size_t n = 0;
-
-        while (is_name_char(s[n]))
-                n++;
-        return s[n] == 0 && n >= 2 && n <= STS_SESSION_NAME_MAX;
 }
 
 static int invalid(struct err *err, const char *what)
@@ -58,22 +52,31 @@ static size_t utf8_length(const char *s)
         return n;
 }
 
-static int check(const struct sts_web_identity *q, size_t token_n, struct err *err)
+static bool matches(const char *s, const char *more, size_t min, size_t max)
 {
         size_t n = 0;
 
-        if (!q->role_arn || sts_role_arn_parse(q->role_arn, NULL, NULL, NULL) < 0)
+        while (is_name_char(s[n]) || (s[n] && strchr(more, s[n])))
+                n++;
+        return s[n] == 0 && n >= min && n <= max;
+}
+
+// What every AssumeRole… has.
+static int check_common(const char *role_arn, const char *session_name, int64_t duration_s,
+        const char *policy, const char *const *policy_arns, struct err *err)
+{
+        size_t n = 0;
+
+        if (!role_arn || sts_role_arn_parse(role_arn, NULL, NULL, NULL) < 0)
                 return invalid(err, "the role ARN is not of the form arn:PARTITION:iam::ACCOUNT:role/NAME");
-        if (!q->session_name || !is_session_name(q->session_name))
+        if (!session_name || !matches(session_name, "", 2, STS_SESSION_NAME_MAX))
                 return invalid(err, "the session name is not 2 to 64 letters, digits or _+=,.@-");
-        if (token_n < TOKEN_MIN || token_n > TOKEN_MAX)
-                return invalid(err, "the identity token is not 4 to 20000 characters long");
-        if (q->duration_s < 0 || q->duration_s > STS_DURATION_MAX_S)
+        if (duration_s < 0 || duration_s > STS_DURATION_MAX_S)
                 return invalid(err, "the duration is more than 12 hours");
-        if (q->policy && (!q->policy[0] || utf8_length(q->policy) > POLICY_MAX))
+        if (policy && (!policy[0] || utf8_length(policy) > POLICY_MAX))
                 return invalid(err, "the session policy is not 1 to 2048 characters long");
-        for (; q->policy_arns && q->policy_arns[n]; n++) {
-                size_t len = strlen(q->policy_arns[n]);
+        for (; policy_arns && policy_arns[n]; n++) {
+                size_t len = strlen(policy_arns[n]);
 
                 if (len < ARN_MIN || len > ARN_MAX)
                         return invalid(err, "a policy ARN is not 20 to 2048 characters long");
@@ -81,31 +84,86 @@ static int check(const struct sts_web_identity *q, size_t token_n, struct err *e
         return n > POLICY_ARNS_MAX ? invalid(err, "there are more than 10 policy ARNs") : 0;
 }
 
+static void add_common(struct buf *out, const char *action, const char *role_arn, const char *session_name,
+        int64_t duration_s, const char *policy, const char *const *policy_arns)
+{
+        char text[64];
+
+        form_add(out, "Action", action);
+        form_add(out, "Version", "2011-06-15");
+        form_add(out, "RoleArn", role_arn);
+        form_add(out, "RoleSessionName", session_name);
+        if (duration_s) {
+                snprintf(text, sizeof text, "%lld", (long long)duration_s);
+                form_add(out, "DurationSeconds", text);
+        }
+        form_add(out, "Policy", policy);
+        for (size_t i = 0; policy_arns && policy_arns[i]; i++) {
+                snprintf(text, sizeof text, "PolicyArns.member.%zu.arn", i + 1);
+                form_add(out, text, policy_arns[i]);
+        }
+}
+
 // Writes the form. 0, -EINVAL, or the buffer's error.
 int sts_web_identity_request(struct buf *out, const struct sts_web_identity *q, struct err *err)
 {
         const char *token = q->token ? secret_str(q->token) : "";
         size_t token_n = secret_len(q->token);
-        char text[64];
-        int r;
+        int r = check_common(q->role_arn, q->session_name, q->duration_s, q->policy, q->policy_arns, err);
 
-        trim(&token, &token_n);
-        r = check(q, token_n, err);
         if (r < 0)
                 return err_trace(r);
-        form_add(out, "Action", "AssumeRoleWithWebIdentity");
-        form_add(out, "Version", "2011-06-15");
-        form_add(out, "RoleArn", q->role_arn);
-        form_add(out, "RoleSessionName", q->session_name);
-        form_add_n(out, "WebIdentityToken", token, token_n);
-        if (q->duration_s) {
-                snprintf(text, sizeof text, "%lld", (long long)q->duration_s);
-                form_add(out, "DurationSeconds", text);
+        trim(&token, &token_n);
+        if (token_n < TOKEN_MIN || token_n > TOKEN_MAX)
+                return invalid(err, "the identity token is not 4 to 20000 characters long");
+        add_common(out, "AssumeRoleWithWebIdentity", q->role_arn, q->session_name, q->duration_s, q->policy,
+                q->policy_arns);
+        return form_add_n(out, "WebIdentityToken", token, token_n);
+}
+
+static int check_tags(const struct sts_assume_role *q, struct err *err)
+{
+        if (q->n_tags > STS_SESSION_TAGS_MAX)
+                return invalid(err, "there are more than 50 session tags");
+        for (size_t i = 0; i < q->n_tags; i++) {
+                if (!q->tags[i].key[0] || utf8_length(q->tags[i].key) > TAG_KEY_MAX)
+                        return invalid(err, "a tag's key is not 1 to 128 characters long");
+                if (utf8_length(q->tags[i].value) > TAG_VALUE_MAX)
+                        return invalid(err, "a tag's value is longer than 256 characters");
+                for (size_t k = 0; k < i; k++)
+                        if (strcasecmp(q->tags[k].key, q->tags[i].key) == 0)
+                                return invalid(err, "a tag's key is there twice (STS ignores case)");
         }
-        form_add(out, "Policy", q->policy);
-        for (size_t i = 0; q->policy_arns && q->policy_arns[i]; i++) {
-                snprintf(text, sizeof text, "PolicyArns.member.%zu.arn", i + 1);
-                form_add(out, text, q->policy_arns[i]);
+        return 0;
+}
+
+// Writes the form of a chained or cross-account AssumeRole. 0, -EINVAL, or the buffer's error.
+int sts_assume_role_request(struct buf *out, const struct sts_assume_role *q, struct err *err)
+{
+        unsigned transitive = 0;
+        char name[64];
+        int r = check_common(q->role_arn, q->session_name, q->duration_s, q->policy, q->policy_arns, err);
+
+        if (r == 0 && q->external_id && !matches(q->external_id, ":/", 2, EXTERNAL_ID_MAX))
+                r = invalid(err, "the external id is not 2 to 1224 letters, digits or _+=,.@:/-");
+        if (r == 0 && q->source_identity && !matches(q->source_identity, "", 2, STS_SESSION_NAME_MAX))
+                r = invalid(err, "the source identity is not 2 to 64 letters, digits or _+=,.@-");
+        if (r == 0)
+                r = check_tags(q, err);
+        if (r < 0)
+                return err_trace(r);
+        add_common(out, "AssumeRole", q->role_arn, q->session_name, q->duration_s, q->policy, q->policy_arns);
+        form_add(out, "ExternalId", q->external_id);
+        form_add(out, "SourceIdentity", q->source_identity);
+        for (size_t i = 0; i < q->n_tags; i++) {
+                snprintf(name, sizeof name, "Tags.member.%zu.Key", i + 1);
+                form_add(out, name, q->tags[i].key);
+                snprintf(name, sizeof name, "Tags.member.%zu.Value", i + 1);
+                form_add(out, name, q->tags[i].value);
+                if (q->tags[i].transitive) {
+                        snprintf(name, sizeof name, "TransitiveTagKeys.member.%u", ++transitive);
+                        form_add(out, name, q->tags[i].key);
+                }
         }
         return buf_error(out);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// AssumeRoleWithWebIdentity as an operation. The request asks for nothing that cannot be asked twice, so it is sent
+// STS calls as operations. The request asks for nothing that cannot be asked twice, so it is sent
 // again, up to three times within one deadline, wherever a second try can come out differently: no connection, 5xx,
 // throttling, and STS's own trouble with fetching the provider's keys. What STS refuses it would refuse again, and a
 // loop over a 403 is how one locks oneself out: that is told at once, in STS's words and with its request id.
@@ -8,6 +8,7 @@
 
 #include "backoff.h"
 #include "log.h"
+#include "sts_sign.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,10 @@ struct sts_op {
         struct loop *loop;
         char *endpoint, *ca_file, *role_arn;
         struct secret *form;
+        // Who signs; access_key_id is NULL for an unsigned call.
+        char *access_key_id, *region;
+        struct secret *secret_access_key, *session_token;
+        int64_t skew_s;
         int64_t deadline_at_ms; // boot time
         unsigned attempt;
         struct timer *timer; // the next attempt, or the end that start() already knew
@@ -153,6 +158,28 @@ static void on_answer(void *arg, enum outcome outcome, struct http_response *res
         retry_or_finish(op, retry_after_s);
 }
 
+// Signed anew for each attempt: a signature is good for minutes, a retry may come later.
+static int send_request(struct sts_op *op, struct http_request *q)
+{
+        const struct sts_signer by = {.access_key_id = op->access_key_id,
+                .secret_access_key = op->secret_access_key,
+                .session_token = op->session_token,
+                .region = op->region};
+        struct sts_headers headers = STS_HEADERS_INIT;
+        int r = 0;
+
+        if (op->access_key_id) {
+                r = sts_sign(&headers, op->endpoint, op->form, &by,
+                        clock_wall_s(loop_clock(op->loop)) + op->skew_s, &op->result.err);
+                q->headers = headers.list;
+                q->authorization = headers.authorization;
+        }
+        if (r == 0)
+                r = http_start(&op->request, op->http, q, on_answer, op);
+        sts_headers_deinit(&headers);
+        return r;
+}
+
 static void on_timer(void *arg)
 {
         struct sts_op *op = arg;
@@ -170,7 +197,7 @@ static void on_timer(void *arg)
                 finish(op);
                 return;
         }
-        r = q.timeout_ms > 0 ? http_start(&op->request, op->http, &q, on_answer, op) : -ETIME;
+        r = q.timeout_ms > 0 ? send_request(op, &q) : -ETIME;
         if (r < 0) {
                 op->result.outcome = r == -ETIME ? OUTCOME_TIMEOUT : OUTCOME_INTERNAL;
                 finish(op);
@@ -185,33 +212,8 @@ static int copy(char **dst, const char *src)
         return *dst ? 0 : -ENOMEM;
 }
 
-// The request is built here, so that what STS would refuse for its form is refused without asking it.
-static int setup(struct sts_op *op, const struct sts_target *t, const struct sts_web_identity *q)
-{
-        cleanup_buf struct buf form = BUF_INIT(64u << 10);
-        int r = copy(&op->endpoint, t->endpoint);
-
-        if (r == 0)
-                r = copy(&op->ca_file, t->ca_file);
-        if (r == 0)
-                r = copy(&op->role_arn, q->role_arn ? q->role_arn : "");
-        if (r == 0)
-                r = timer_new(&op->timer, op->loop, on_timer, op);
-        if (r < 0)
-                return err_trace(r);
-        r = sts_web_identity_request(&form, q, &op->result.err);
-        if (r == 0)
-                return buf_take_secret(&form, &op->form);
-        if (r == -ENOMEM)
-                return err_trace(r);
-        op->ended = true;
-        op->result.outcome = OUTCOME_MISCONFIGURED;
-        return 0;
-}
-
-// ret: freed by sts_op_free, also inside done. 0 or -errno (then done is never called).
-int sts_web_identity_start(struct sts_op **ret, struct http *h, const struct sts_target *t,
-        const struct sts_web_identity *q, sts_done_fn done, void *arg)
+static int op_new(struct sts_op **ret, struct http *h, const struct sts_target *t, const char *role_arn,
+        sts_done_fn done, void *arg)
 {
         struct sts_op *op = calloc(1, sizeof *op);
         const struct clock *c;
@@ -225,7 +227,32 @@ int sts_web_identity_start(struct sts_op **ret, struct http *h, const struct sts
         op->arg = arg;
         c = loop_clock(op->loop);
         op->deadline_at_ms = c->boot_ms(c) + (t->deadline_ms > 0 ? t->deadline_ms : DEADLINE_MS);
-        r = setup(op, t, q);
+        r = copy(&op->endpoint, t->endpoint);
+        if (r == 0)
+                r = copy(&op->ca_file, t->ca_file);
+        if (r == 0)
+                r = copy(&op->role_arn, role_arn ? role_arn : "");
+        if (r == 0)
+                r = timer_new(&op->timer, op->loop, on_timer, op);
+        if (r < 0) {
+                sts_op_free(op);
+                return err_trace(r);
+        }
+        *ret = op;
+        return 0;
+}
+
+// Takes the form over, or the fault that building it had: what STS would refuse for its form is refused without
+// asking it. r is what building said. From here the operation is on its way.
+static int begin(struct sts_op **ret, struct sts_op *op, int r, struct buf *form)
+{
+        if (r == 0)
+                r = buf_take_secret(form, &op->form);
+        if (r == -EINVAL || r == -EMSGSIZE) {
+                op->ended = true;
+                op->result.outcome = OUTCOME_MISCONFIGURED;
+                r = 0;
+        }
         if (r < 0) {
                 sts_op_free(op);
                 return err_trace(r);
@@ -233,6 +260,42 @@ int sts_web_identity_start(struct sts_op **ret, struct http *h, const struct sts
         timer_arm_in(op->timer, 0);
         *ret = op;
         return 0;
+}
+
+// ret: freed by sts_op_free, also inside done. 0 or -errno (then done is never called).
+int sts_web_identity_start(struct sts_op **ret, struct http *h, const struct sts_target *t,
+        const struct sts_web_identity *q, sts_done_fn done, void *arg)
+{
+        cleanup_buf struct buf form = BUF_INIT(128u << 10);
+        struct sts_op *op = NULL;
+        int r = op_new(&op, h, t, q->role_arn, done, arg);
+
+        if (r < 0)
+                return err_trace(r);
+        return begin(ret, op, sts_web_identity_request(&form, q, &op->result.err), &form);
+}
+
+// The same, signed.
+int sts_assume_role_start(struct sts_op **ret, struct http *h, const struct sts_target *t,
+        const struct sts_signer *by, const struct sts_assume_role *q, sts_done_fn done, void *arg)
+{
+        cleanup_buf struct buf form = BUF_INIT(128u << 10);
+        struct sts_op *op = NULL;
+        int r = op_new(&op, h, t, q->role_arn, done, arg);
+
+        if (r < 0)
+                return err_trace(r);
+        op->skew_s = by->skew_s;
+        r = copy(&op->access_key_id, by->access_key_id);
+        if (r == 0)
+                r = copy(&op->region, by->region);
+        if (r == 0)
+                r = secret_dup(&op->secret_access_key, by->secret_access_key);
+        if (r == 0)
+                r = secret_dup(&op->session_token, by->session_token);
+        if (r == 0)
+                r = sts_assume_role_request(&form, q, &op->result.err);
+        return begin(ret, op, r, &form);
 }
 
 // Cancels an operation that has not ended. Legal in done(), and with NULL.
@@ -243,6 +306,10 @@ struct sts_op *sts_op_free(struct sts_op *op)
         http_op_free(op->request);
         timer_free(op->timer);
         secret_free(op->form);
+        secret_free(op->secret_access_key);
+        secret_free(op->session_token);
+        free(op->access_key_id);
+        free(op->region);
         sts_credentials_deinit(&op->result.credentials);
         free(op->endpoint);
         free(op->ca_file);

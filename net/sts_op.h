@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// AssumeRoleWithWebIdentity as an operation: unsigned POST, retried with jitter only for throttling, 5xx,
+// AssumeRoleWithWebIdentity (unsigned) and AssumeRole (signed with another role session) as operations: a POST, retried with jitter only for throttling, 5xx,
 // connection errors, IDPCommunicationError and "couldn't retrieve verification key"; never on a 403.
 #pragma once
 
@@ -25,4 +25,14 @@ struct sts_target {
 // q is copied.
 int sts_web_identity_start(struct sts_op **ret, struct http *h, const struct sts_target *t,
         const struct sts_web_identity *q, sts_done_fn done, void *arg) _must_check_;
+// Signed anew for each attempt with this machine's time plus skew_s (what STS's clock is ahead). cred and q are copied.
+struct sts_signer {
+        const char *access_key_id;
+        const struct secret *secret_access_key, *session_token;
+        const char *region; // of the credential scope: the endpoint's
+        int64_t skew_s;
+};
+int sts_assume_role_start(struct sts_op **ret, struct http *h, const struct sts_target *t,
+        const struct sts_signer *by, const struct sts_assume_role *q, sts_done_fn done,
+        void *arg) _must_check_;
 struct sts_op *sts_op_free(struct sts_op *op);

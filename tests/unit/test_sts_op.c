@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
+#include "sigv4.h"
 #include "sts_op.h"
 #include "support_server.h"
 
@@ -29,7 +30,7 @@ struct step {
 };
 static const struct step *script;
 static size_t n_steps;
-static char last_body[8192], last_method[16];
+static char last_body[8192], last_method[16], last_head[8192];
 
 static struct {
         unsigned n;
@@ -60,6 +61,7 @@ static void handle(struct server *server _unused_, const struct server_request *
 
         snprintf(last_body, sizeof last_body, "%s", q->body);
         snprintf(last_method, sizeof last_method, "%s", q->method);
+        snprintf(last_head, sizeof last_head, "%s", q->head);
         if (t->act)
                 t->act(q);
         else
@@ -306,6 +308,61 @@ static void no_memory_is_an_error_not_a_crash(void **state _unused_)
         got.op = sts_op_free(got.op);
 }
 
+// What arrived, verified as STS does it: every header that came, against the key.
+static void verify_arrived(const struct sigv4_credentials *cred, int64_t now_s)
+{
+        struct sigv4_header headers[32];
+        struct sigv4_request q = {.method = "POST",
+                .path = "/",
+                .headers = headers,
+                .body = last_body,
+                .body_len = strlen(last_body)};
+        struct err err = ERR_INIT;
+        char *line = strstr(last_head, "\r\n"), *end, *colon;
+
+        assert_non_null(line);
+        for (line += 2; (end = strstr(line, "\r\n")) && end != line && q.n_headers < 32; line = end + 2) {
+                *end = 0;
+                colon = strchr(line, ':');
+                assert_non_null(colon);
+                *colon = 0;
+                headers[q.n_headers++] = (struct sigv4_header){line, colon + 1 + strspn(colon + 1, " ")};
+        }
+        assert_int_equal(sigv4_verify(&q, cred, "eu-central-1", "sts", now_s, SIGV4_DEFAULT, &err), 0);
+}
+
+static void a_chained_call_is_signed_by_this_clock_and_its_skew(void **state _unused_)
+{
+        const struct sts_assume_role q = {.role_arn = ARN, .session_name = "alice", .external_id = "x-42"};
+        const struct step steps[] = {{503, "", NULL, NULL}, {200, good, NULL, NULL}};
+        struct secret *key = NULL, *session = NULL;
+        struct sts_signer by = {
+                .access_key_id = "ASIAEXAMPLE000000000", .region = "eu-central-1", .skew_s = 7200};
+        struct sts_target t = {0};
+
+        assert_int_equal(secret_new_str(&key, "wJalrXUtnFEMI"), 0);
+        assert_int_equal(secret_new_str(&session, "FwoGZXIvYXdzE+/="), 0);
+        by.secret_access_key = key;
+        by.session_token = session;
+        script = steps;
+        n_steps = 2;
+        server_new(&s, l, handle, NULL);
+        t.endpoint = server_url(s);
+        memset(&got, 0, sizeof got);
+        assert_int_equal(sts_assume_role_start(&got.op, h, &t, &by, &q, on_done, NULL), 0);
+        for (int i = 0; i < 100 && !got.n; i++)
+                loop_run_once(l, 100);
+        assert_int_equal(got.outcome, OUTCOME_OK);
+        assert_non_null(strstr(last_body, "Action=AssumeRole&"));
+        assert_non_null(strstr(last_body, "&ExternalId=x-42"));
+        verify_arrived(&(struct sigv4_credentials){.access_key_id = by.access_key_id,
+                               .secret_access_key = key,
+                               .session_token = session},
+                clock_wall_s(&clock_system) + 7200);
+        secret_free(key);
+        secret_free(session);
+}
+
 static int setup(void **state _unused_)
 {
         return loop_new(&l, &clock_system) < 0 || http_new(&h, l) < 0 ||
@@ -343,6 +400,7 @@ int main(void)
                 T(a_request_sts_would_refuse_is_not_sent),
                 T(cancelled_at_any_moment_it_calls_nobody),
                 T(no_memory_is_an_error_not_a_crash),
+                T(a_chained_call_is_signed_by_this_clock_and_its_skew),
         };
 
         if (net_global_init() < 0)

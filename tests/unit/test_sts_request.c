@@ -269,6 +269,75 @@ static void memory_runs_out(void **state)
         assert_int_equal(r, 0);
 }
 
+static int chained(struct buf *b, struct sts_assume_role q, struct err *err)
+{
+        q.role_arn = q.role_arn ? q.role_arn : ARN;
+        q.session_name = q.session_name ? q.session_name : "alice";
+        buf_reset(b);
+        return sts_assume_role_request(b, &q, err);
+}
+
+static void a_chained_request_says_who_and_for_whom(void **state _unused_)
+{
+        static const struct sts_session_tag tags[] = {
+                {"team", "blue & green", true}, {"cost", "", false}, {"stage", "test", true}};
+        cleanup_buf struct buf b = BUF_INIT(1 << 16);
+
+        assert_int_equal(chained(&b,
+                                 (struct sts_assume_role){.duration_s = 3600,
+                                         .external_id = "shared:secret/xyz",
+                                         .source_identity = "alice@example.com",
+                                         .tags = tags,
+                                         .n_tags = 3},
+                                 NULL),
+                0);
+        assert_string_equal(buf_str(&b),
+                "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012"
+                "%3Arole%2Fdev&RoleSessionName=alice&DurationSeconds=3600"
+                "&ExternalId=shared%3Asecret%2Fxyz&SourceIdentity=alice%40example.com"
+                "&Tags.member.1.Key=team&Tags.member.1.Value=blue%20%26%20green"
+                "&TransitiveTagKeys.member.1=team&Tags.member.2.Key=cost&Tags.member.2.Value="
+                "&Tags.member.3.Key=stage&Tags.member.3.Value=test"
+                "&TransitiveTagKeys.member.2=stage");
+}
+
+static void what_sts_would_refuse_of_a_chained_request(void **state _unused_)
+{
+        static const struct sts_session_tag twice[] = {{"Team", "a", false}, {"team", "b", false}};
+        static const struct sts_session_tag nameless[] = {{"", "a", false}};
+        struct sts_session_tag many[STS_SESSION_TAGS_MAX + 1];
+        char long_id[1226], keys[STS_SESSION_TAGS_MAX + 1][8];
+        cleanup_buf struct buf b = BUF_INIT(1 << 16);
+        const struct sts_assume_role bad[] = {
+                {.external_id = "x"},
+                {.external_id = "with blank"},
+                {.external_id = long_id},
+                {.source_identity = "a/b"},
+                {.source_identity = "a"},
+                {.tags = twice, .n_tags = 2},
+                {.tags = nameless, .n_tags = 1},
+                {.tags = many, .n_tags = STS_SESSION_TAGS_MAX + 1},
+                {.duration_s = 43201},
+                {.session_name = "a"},
+        };
+
+        memset(long_id, 'x', sizeof long_id - 1);
+        long_id[sizeof long_id - 1] = 0;
+        for (size_t i = 0; i <= STS_SESSION_TAGS_MAX; i++) {
+                snprintf(keys[i], sizeof keys[i], "k%zu", i);
+                many[i] = (struct sts_session_tag){keys[i], "v", false};
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                struct err err = ERR_INIT;
+
+                assert_int_equal(chained(&b, bad[i], &err), -EINVAL);
+                assert_true(err.text[0]);
+                assert_int_equal(b.n, 0); // nothing half-written
+        }
+        assert_int_equal(
+                chained(&b, (struct sts_assume_role){.tags = many, .n_tags = STS_SESSION_TAGS_MAX}, NULL), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -279,6 +348,8 @@ int main(void)
                 cmocka_unit_test(endpoints),
                 cmocka_unit_test(regions_are_where_botocore_has_them),
                 cmocka_unit_test(memory_runs_out),
+                cmocka_unit_test(a_chained_request_says_who_and_for_whom),
+                cmocka_unit_test(what_sts_would_refuse_of_a_chained_request),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
