@@ -28,3 +28,30 @@ install-sandbox: all
 	install -d $(DESTDIR)$(BINDIR)
 	install -m 755 $(B)/valetkey-sandbox $(DESTDIR)$(BINDIR)/
 	for f in $(EXAMPLE_FILES); do install -D -m 644 "sandbox/example/$$f" "$(DESTDIR)$(DATADIR)/valetkey/sandbox-example/$$f" || exit 1; done
+
+# The machine's side: the PAM module, the sign-in daemon, its units, its user and its folders.
+.PHONY: install-signin
+install: install-signin
+install-signin: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(UNITDIR)/sockets.target.wants \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 755 $(B)/valetkeyd $(DESTDIR)$(BINDIR)/
+	install -m 644 $(B)/pam_valetkey.so $(DESTDIR)$(PAMDIR)/
+	for s in login claim; do \
+		sed 's|=/run/valetkey/|=$(RUNDIR)/valetkey/|' packaging/valetkeyd-$$s.socket \
+			>$(DESTDIR)$(UNITDIR)/valetkeyd-$$s.socket && \
+		ln -sf ../valetkeyd-$$s.socket $(DESTDIR)$(UNITDIR)/sockets.target.wants/valetkeyd-$$s.socket || exit 1; \
+	done
+	sed 's|@BINDIR@|$(BINDIR)|g' packaging/valetkeyd.service >$(DESTDIR)$(UNITDIR)/valetkeyd.service
+	install -m 644 packaging/valetkey.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/valetkey.conf
+	sed -e 's|/run/valetkey|$(RUNDIR)/valetkey|' -e 's|/var/lib/valetkey|$(LOCALSTATEDIR)/lib/valetkey|' \
+		-e 's|/etc/valetkey|$(SYSCONFDIR)/valetkey|' packaging/valetkey.tmpfiles \
+		>$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/valetkey.conf
+
+# Every page there is, into the section its name ends with.
+.PHONY: install-man
+install: install-man
+install-man: $(MANS)
+	for m in $(MANS); do \
+		d=$(DESTDIR)$(MANDIR)/man$${m##*.} && install -d "$$d" && install -m 644 "$$m" "$$d/" || exit 1; \
+	done
