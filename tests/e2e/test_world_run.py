@@ -2,16 +2,18 @@
 """valetkey-sandbox run: the world it makes, the status it returns, and that nothing stays, whoever dies first."""
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worldlib import BUILD, PATIENCE, SANDBOX, Folder, as_mode, descendants, processes, until
+from worldlib import BUILD, PATIENCE, SANDBOX, Folder, as_mode, descendants, http, processes, until
 
 TOP = os.environ.get("VALETKEY_TOP", ".")
 
@@ -35,7 +37,35 @@ def test_the_demo_passes():
     assert r.returncode == 0
     assert "arn:aws:sts::123456789012:assumed-role/dev/alice" in r.stdout
     assert "\033" not in r.stdout, "colours are for terminals"
-    assert not os.path.exists(f"{BUILD}/tmp")
+    assert [n for n in os.listdir(BUILD) if n.startswith("d.")] == []
+
+
+def test_the_demo_lets_a_person_approve():
+    p = subprocess.Popen([f"{TOP}/tests/demo", f"--build={BUILD}", "--approve=manual"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True)
+    try:
+        text = ""
+        while "Press Enter" not in text:
+            more = p.stdout.read(1)
+            assert more, text
+            text += more
+        page = re.search(r"http://127.0.0.1:\d+/oidc/device", text)[0]
+        code = re.search(r"\b[A-Z]{4}-[A-Z]{4}\b", text)[0]
+        form = {"user_code": code, "user": "alice", "decision": "allow"}
+        http.open(page.replace("/oidc/device", "/_sandbox/approve"), urllib.parse.urlencode(form).encode(), timeout=10).close()
+        out, _ = p.communicate("\n", timeout=120 * PATIENCE)
+        assert p.returncode == 0, out
+    finally:
+        p.kill()
+        p.communicate()
+
+
+def test_the_demo_is_no_show():
+    """Where nothing works it says so and fails."""
+    r = subprocess.run([f"{TOP}/tests/demo", f"--build={BUILD}", "--inside"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                       timeout=60 * PATIENCE, check=False, env=dict(os.environ, VALETKEY_SANDBOX_STS="http://127.0.0.1:1", AWS_CONFIG_FILE="/dev/null",
+                                                                    AWS_EC2_METADATA_DISABLED="true", HOME="/nonexistent"))
+    assert r.returncode != 0 and "NOT AS EXPECTED" in r.stdout
 
 
 def test_a_session_and_the_commands_status(mode):
