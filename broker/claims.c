@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#define LOOK_MS    INT64_C(2000)
+#define LOOK_MS    INT64_C(1200) // two of them fit into what a caller waits
 #define RESUME_MS  INT64_C(50)
 #define RESUME_MAX 3
 

@@ -26,7 +26,7 @@ struct conn {
         struct conn *next, **link;
         struct packet_conn *packet;
         int64_t since_boot_ms;
-        bool asked;
+        bool asked, refused;
         struct role_waiter *waiter;
         struct sign_in_watch *watch;
 };
@@ -75,7 +75,8 @@ static void send_frame(struct conn *c, struct frame_writer *w, const int *fd, bo
                 packet_close_after_send(c->packet);
 }
 
-static void send_error(struct conn *c, enum outcome o, const char *message, const char *request_id)
+static void send_error_and(
+        struct conn *c, enum outcome o, const char *message, const char *request_id, bool last)
 {
         struct frame_writer w;
 
@@ -84,7 +85,12 @@ static void send_error(struct conn *c, enum outcome o, const char *message, cons
         frame_put_str(&w, TAG_MESSAGE, message && message[0] ? message : outcome_info(o)->text);
         if (request_id && request_id[0])
                 frame_put_str(&w, TAG_REQUEST_ID, request_id);
-        send_frame(c, &w, NULL, true);
+        send_frame(c, &w, NULL, last);
+}
+
+static void send_error(struct conn *c, enum outcome o, const char *message, const char *request_id)
+{
+        send_error_and(c, o, message, request_id, true);
 }
 
 static void send_ok(struct conn *c)
@@ -291,6 +297,10 @@ static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int 
 {
         struct conn *c = arg;
 
+        if (c->refused) {
+                packet_close_after_send(c->packet);
+                return;
+        }
         if (c->asked) {
                 // What was asked first is given up: one connection, one question.
                 c->waiter = role_waiter_free(c->waiter);
@@ -316,7 +326,7 @@ static void on_closed(struct packet_conn *p _unused_, const struct err *err, voi
 {
         struct conn *c = arg;
         struct broker *b = c->server->broker;
-        bool wake = !c->asked && !err->text[0];
+        bool wake = !c->asked && !c->refused && !err->text[0];
 
         if (err->text[0])
                 log_event(LOG_E_INFO, "caller.broke_off", "pid=%d reason=%s",
@@ -326,15 +336,16 @@ static void on_closed(struct packet_conn *p _unused_, const struct err *err, voi
                 broker_wake(b, true);
 }
 
-// Another uid: one sentence, nothing else.
+// One sentence, nothing else. The end comes when the peer has sent its question, which nobody looks at: a
+// socket closed over an unread question takes the sentence away with it.
 static void refuse(struct conn *c, enum outcome o, const char *why)
 {
         const struct packet_peer *peer = packet_conn_peer(c->packet);
 
         log_event(LOG_E_WARNING, "caller.refused", "uid=%u pid=%d reason=%s", (unsigned)peer->uid,
                 (int)peer->pid, why);
-        c->asked = true;
-        send_error(c, o, why, NULL);
+        c->refused = true;
+        send_error_and(c, o, why, NULL, false);
 }
 
 static unsigned count_pid(const struct server *s, pid_t pid)

@@ -46,7 +46,7 @@ static enum outcome ask(
         if (o != OUTCOME_OK)
                 return o;
         json = frame_find(&c->frame, TAG_JSON);
-        if (c->frame.type != MSG_CREDENTIALS || !json) {
+        if (c->frame.type != MSG_CREDENTIALS || !json || json->n == 0) {
                 err_set(err, "the credential broker's answer makes no sense");
                 return OUTCOME_BAD_ANSWER;
         }

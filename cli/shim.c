@@ -76,8 +76,10 @@ static int fail_as(enum outcome o, const char *text, bool name_role)
         for (size_t i = 0; i < n; i++) {
                 uint8_t c = (uint8_t)line[i];
 
-                if (c < 0x20 || c == 0x7f || (c == 0xc2 && i + 1 < n && (uint8_t)line[i + 1] < 0xa0))
+                if (c < 0x20 || c == 0x7f)
                         line[i] = '?';
+                if (c == 0xc2 && i + 1 < n && (uint8_t)line[i + 1] < 0xa0)
+                        line[i] = line[i + 1] = '?';
         }
         line[n++] = '\n';
         // Nothing is left to say it to when stderr fails; the exit code still tells.
