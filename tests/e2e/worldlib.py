@@ -232,7 +232,8 @@ class World:
                 self.proc.communicate()
                 raise AssertionError("the world did not end") from None
             finally:
-                leftover = self.leftovers()
+                leftover = self.leftovers() + [f"{n}: {line}" for n, text in self.all_logs().items() for line in text.splitlines()
+                                               if "Sanitizer" in line or "runtime error:" in line]
                 if self.own_folder:
                     self.folder.remove()
             assert not leftover, leftover
