@@ -28,6 +28,7 @@ struct bus {
         struct entry *entries;
         struct timer *dispatch;
         bool lost;
+        bool *freed; // where on_dispatch learns that a handler freed the bus
         void (*on_lost)(void *arg);
         void *arg;
 };
@@ -172,8 +173,16 @@ static void on_dispatch(void *arg)
 {
         struct bus *b = arg;
         DBusConnection *c = dbus_connection_ref(b->connection);
-        DBusDispatchStatus s = dbus_connection_dispatch(c);
+        bool freed = false;
+        DBusDispatchStatus s;
 
+        b->freed = &freed;
+        s = dbus_connection_dispatch(c);
+        if (freed) {
+                dbus_connection_unref(c);
+                return;
+        }
+        b->freed = NULL;
         if (s == DBUS_DISPATCH_DATA_REMAINS)
                 timer_arm_in(b->dispatch, 0);
         else if (s == DBUS_DISPATCH_NEED_MEMORY)
@@ -312,11 +321,13 @@ int bus_new(struct bus **ret, struct loop *l, DBusBusType type, void (*lost)(voi
         return 0;
 }
 
-// Closes the connection; calls pending on it are never answered. Legal in lost(), and with NULL.
+// Closes the connection; calls pending on it are never answered. Legal in lost(), in a message's handler, and with NULL.
 struct bus *bus_free(struct bus *b)
 {
         if (!b)
                 return NULL;
+        if (b->freed)
+                *b->freed = true;
         if (b->connection) {
                 b->on_lost = NULL;
                 dbus_connection_set_dispatch_status_function(b->connection, NULL, NULL, NULL);

@@ -9,29 +9,24 @@
 #include <cmocka.h>
 
 #include "bus.h"
+#include "support_spawn.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/wait.h>
-
-extern char **environ;
 
 static pid_t start_daemon(void)
 {
         char *argv[] = {(char[]){"dbus-daemon"}, (char[]){"--session"}, (char[]){"--nofork"},
                 (char[]){"--nopidfile"}, (char[]){"--print-address=3"}, NULL};
-        posix_spawn_file_actions_t actions;
         char line[512] = "";
         pid_t pid;
         int fds[2];
 
         assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, fds[1], 3);
-        assert_int_equal(posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ), 0);
-        posix_spawn_file_actions_destroy(&actions);
+        pid = support_spawn(argv, -1, fds[1]);
+        assert_true(pid > 0);
         close(fds[1]);
         for (size_t n = 0; n < sizeof line - 1 && read(fds[0], line + n, 1) == 1 && line[n] != '\n'; n++)
                 ;
@@ -192,12 +187,52 @@ static void a_bus_freed_with_calls_pending_calls_nobody(void **state)
         stop_daemon(pid);
 }
 
+static DBusHandlerResult free_inside(DBusConnection *c _unused_, DBusMessage *m, void *arg)
+{
+        struct world *w = arg;
+
+        if (!dbus_message_is_method_call(m, "org.example.Test", "Quit"))
+                return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+        w->served++;
+        w->b = bus_free(w->b);
+        return DBUS_HANDLER_RESULT_HANDLED;
+}
+
+static void a_handler_may_free_the_bus(void **state)
+{
+        struct world w = {0};
+        pid_t pid = start_daemon();
+        DBusMessage *m;
+
+        (void)state;
+        assert_int_equal(loop_new(&w.loop, &clock_system), 0);
+        assert_int_equal(bus_new(&w.a, w.loop, DBUS_BUS_SESSION, on_lost_count, &w, NULL), 0);
+        assert_int_equal(bus_new(&w.b, w.loop, DBUS_BUS_SESSION, on_lost_count, &w, NULL), 0);
+        assert_true(dbus_connection_add_filter(bus_connection(w.b), free_inside, &w, NULL));
+        for (int i = 0; i < 200 && !dbus_bus_get_unique_name(bus_connection(w.b)); i++)
+                loop_run_once(w.loop, 20);
+        m = dbus_message_new_method_call(
+                dbus_bus_get_unique_name(bus_connection(w.b)), "/", "org.example.Test", "Quit");
+        assert_true(dbus_connection_send(bus_connection(w.a), m, NULL));
+        assert_true(dbus_connection_send(bus_connection(w.a), m, NULL));
+        dbus_message_unref(m);
+        run_until(&w, &w.served, 1);
+        for (int i = 0; i < 5; i++)
+                loop_run_once(w.loop, 5);
+        assert_int_equal(w.served, 1);
+        assert_int_equal(w.lost, 0);
+        bus_free(w.a);
+        loop_free(w.loop);
+        stop_daemon(pid);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(calls_are_answered_and_a_flood_does_not_starve),
                 cmocka_unit_test(no_bus_is_said_not_died_of),
                 cmocka_unit_test(a_bus_freed_with_calls_pending_calls_nobody),
+                cmocka_unit_test(a_handler_may_free_the_bus),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
