@@ -153,16 +153,18 @@ static int read_role_settings(
         arn = own;
         ret->max_duration_s = 3600;
         r = dir_read_json(&j, path, d->issuer_name, err);
-        if (r == 0) {
+        if (r == 0)
                 r = dir_only_known(j, known, path, err);
-                if (r < 0)
-                        return r;
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (j) {
                 r = json_get_string(j, "Arn", 2048, &arn);
-                if (r == 0 || r == -ENOENT)
-                        r = json_get_int64(j, "MaxSessionDuration", &ret->max_duration_s);
+                if (r < 0 && r != -ENOENT)
+                        return bad(err, path, "\"Arn\" must be a role's ARN");
+                r = json_get_int64(j, "MaxSessionDuration", &ret->max_duration_s);
         }
         if ((r < 0 && r != -ENOENT) || ret->max_duration_s < 3600 || ret->max_duration_s > STS_DURATION_MAX_S)
-                return err && err->text[0] ? r : bad(err, path, "MaxSessionDuration must be 3600 to 43200");
+                return bad(err, path, "MaxSessionDuration must be 3600 to 43200");
         if (sts_role_arn_parse(arn, NULL, account, role) < 0 || !is_account(account))
                 return bad(err, path, "\"Arn\" must be a role's ARN");
         ret->arn = strdup(arn);

@@ -129,7 +129,7 @@ static void on_request(struct evhttp_request *ev, void *arg)
 
 static int port_of(struct evhttp_bound_socket *s, uint16_t *ret)
 {
-        struct sockaddr_in a;
+        struct sockaddr_in a = {0};
         socklen_t n = sizeof a;
 
         if (getsockname(evhttp_bound_socket_get_fd(s), (struct sockaddr *)&a, &n) < 0)

@@ -30,8 +30,8 @@ static void set_headers(
         char date[64];
         struct tm tm;
 
-        strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-        evhttp_add_header(h, "Date", date);
+        if (gmtime_r(&now, &tm) && strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+                evhttp_add_header(h, "Date", date);
         evhttp_add_header(h, "Content-Type", a->type);
         evhttp_add_header(h, "Cache-Control", "no-store");
         evhttp_add_header(h, "X-Content-Type-Options", "nosniff");
