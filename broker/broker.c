@@ -9,6 +9,7 @@
 #include "schedule.h"
 #include "sign_in.h"
 #include "web_identity.h"
+#include "chain.h"
 
 #include <inttypes.h>
 
@@ -26,6 +27,7 @@ struct broker {
         struct identity *identities;
         struct keeper **keepers; // the same in the order of the configuration, for those who ask
         struct role **roles;
+        struct chain *chains; // by role; unused for web-identity roles
         size_t n_identities, n_roles;
         const struct broker_events *events;
         void *arg;
@@ -75,9 +77,7 @@ static void on_role_changed(struct role *r, void *arg)
 
 static bool is_of(const struct role *r, const struct keeper *k)
 {
-        const struct source *s = role_get_source(r);
-
-        return container_of(s, const struct web_identity, source)->keeper == k;
+        return strcmp(role_get_config(r)->identity, keeper_get_config(k)->name) == 0;
 }
 
 static void on_granted(struct keeper *k, bool same_person, void *arg)
@@ -284,13 +284,28 @@ static int make_identities(struct broker *b)
         return 0;
 }
 
+static struct source *source_of(struct broker *b, size_t i, struct identity *id)
+{
+        const struct config_role *conf = &b->config->roles[i], *from;
+
+        if (!conf->source_role)
+                return &id->web.source;
+        from = config_find_role(b->config, conf->source_role);
+        chain_init(&b->chains[i], &b->roles[from - b->config->roles], id->keeper, b->http);
+        if (conf->duration_capped)
+                log_event(LOG_E_WARNING, "role.duration_capped", "role=%s seconds=%d hint=%s", conf->name,
+                        STS_DURATION_CHAINED_S, "AWS ends chained sessions after an hour");
+        return &b->chains[i].source;
+}
+
 static int make_roles(struct broker *b)
 {
         static const struct role_events events = {
                 .obtained = on_obtained, .refused = on_refused, .changed = on_role_changed};
 
         b->roles = calloc(b->config->n_roles + 1, sizeof *b->roles);
-        if (!b->roles)
+        b->chains = calloc(b->config->n_roles + 1, sizeof *b->chains);
+        if (!b->roles || !b->chains)
                 return -ENOMEM;
         for (size_t i = 0; i < b->config->n_roles; i++) {
                 const struct config_role *conf = &b->config->roles[i];
@@ -301,7 +316,7 @@ static int make_roles(struct broker *b)
                 if (!id)
                         return -EINVAL; // the reader lets no such role through
                 r = role_new(&b->roles[i], b->loop, conf,
-                        &b->identities[id - b->config->identities].web.source, &events, b);
+                        source_of(b, i, &b->identities[id - b->config->identities]), &events, b);
                 if (r < 0)
                         return r;
                 b->n_roles++;
@@ -339,6 +354,9 @@ struct broker *broker_free(struct broker *b)
         if (!b)
                 return NULL;
         b->events = NULL;
+        // Flights first: a chained role's waits at another role.
+        for (size_t i = 0; i < b->n_roles; i++)
+                role_stop(b->roles[i]);
         for (size_t i = 0; i < b->n_roles; i++)
                 role_free(b->roles[i]);
         for (size_t i = 0; i < b->n_identities; i++) {
@@ -348,6 +366,7 @@ struct broker *broker_free(struct broker *b)
         }
         claims_free(b->claims);
         free(b->roles);
+        free(b->chains);
         free(b->identities);
         free(b->keepers);
         config_unref(b->config);

@@ -542,6 +542,11 @@ int role_new(struct role **ret, struct loop *l, const struct config_role *conf, 
         return 0;
 }
 
+void role_stop(struct role *r)
+{
+        cancel_flight(r);
+}
+
 struct role *role_free(struct role *r)
 {
         struct err err = ERR_INIT;

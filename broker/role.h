@@ -30,6 +30,7 @@ struct role_events {
 // conf and source are borrowed and must outlive the role; conf belongs to a struct config.
 int role_new(struct role **ret, struct loop *l, const struct config_role *conf, struct source *source,
         const struct role_events *events, void *arg) _must_check_;
+void role_stop(struct role *r);         // cancels its flight; role_free follows
 struct role *role_free(struct role *r); // every waiter is told OUTCOME_CANCELLED
 
 // What is handed out: borrowed, until the next turn of the loop.

@@ -47,11 +47,12 @@ static json_t *role_json(const struct role *r)
         const struct config_role *conf = role_get_config(r);
         const struct sts_credentials *c = role_get_credentials(r);
 
-        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", conf->name,
-                "role_arn", conf->role_arn, "source", source_type_name(role_get_source(r)->type), "identity",
-                conf->identity, "region", text_or_null(conf->region), "state",
-                role_state_name(role_get_state(r)), "expires_at", time_or_null(role_get_expiration_s(r)),
-                "next_rotation_at", time_or_null(role_get_next_rotation_s(r)), "access_key_id",
+        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", conf->name,
+                "role_arn", conf->role_arn, "source_role", text_or_null(conf->source_role), "source",
+                source_type_name(role_get_source(r)->type), "identity", conf->identity, "region",
+                text_or_null(conf->region), "state", role_state_name(role_get_state(r)), "expires_at",
+                time_or_null(role_get_expiration_s(r)), "next_rotation_at",
+                time_or_null(role_get_next_rotation_s(r)), "access_key_id",
                 text_or_null(c ? c->access_key_id : NULL), "assumed_role_arn",
                 text_or_null(c ? c->assumed_role_arn : NULL), "last_error", error_json(r));
 }

@@ -5,6 +5,7 @@
 // STS's answer meet. They say what STS said and no more: it does not tell which condition refused.
 #include "web_identity.h"
 
+#include "policy_file.h"
 #include "sts_op.h"
 
 #include <inttypes.h>
@@ -101,7 +102,7 @@ static void on_sts(void *arg, struct sts_result *s)
         sts_credentials_deinit(&r.credentials);
 }
 
-static int call_sts(struct source_op *op, const struct grant *g)
+static int call_sts(struct source_op *op, const struct grant *g, struct err *err)
 {
         cleanup_buf struct buf endpoint = BUF_INIT(512);
         char session[STS_SESSION_NAME_MAX + 1];
@@ -111,10 +112,15 @@ static int call_sts(struct source_op *op, const struct grant *g)
                 .session_name = session,
                 .token = g->id_token,
                 .duration_s = op->role->duration_s,
+                .policy_arns = (const char *const *)op->role->policy_arns,
         };
+        cleanup_free char *policy = NULL;
         const char *region = op->role->sts_region ? op->role->sts_region : op->role->region;
-        int r;
+        int r = policy_file_read(&policy, op->role->session_policy, err);
 
+        if (r < 0)
+                return err_trace(r);
+        q.policy = policy;
         if (!target.endpoint) {
                 r = region ? sts_endpoint(&endpoint, region) : -EINVAL;
                 if (r < 0)
@@ -128,6 +134,7 @@ static int call_sts(struct source_op *op, const struct grant *g)
 static void on_token(void *arg, const struct keeper_token *t)
 {
         struct source_op *op = arg;
+        struct err err = ERR_INIT;
         int r;
 
         op->waiter = keeper_waiter_free(op->waiter);
@@ -137,11 +144,13 @@ static void on_token(void *arg, const struct keeper_token *t)
         }
         op->serial = t->serial;
         err_sanitise(op->person, sizeof op->person, t->grant->display, strlen(t->grant->display));
-        r = call_sts(op, t->grant);
+        r = call_sts(op, t->grant, &err);
         if (r == -EINVAL)
                 end_with(op, OUTCOME_MISCONFIGURED,
-                        "its configuration makes no STS call: it needs sts_region (or sts_endpoint) and a "
-                        "valid role_arn");
+                        err.text[0] ? err.text
+                                    : "its configuration makes no STS call: it needs sts_region (or "
+                                      "sts_endpoint) and a "
+                                      "valid role_arn");
         else if (r < 0)
                 end_with(op, OUTCOME_INTERNAL, strerror(-r));
 }

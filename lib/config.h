@@ -25,7 +25,13 @@ struct config_identity {
 
 struct config_role {
         char *name;
-        char *identity; // always set; by default the only identity there is
+        char *identity;        // always set: its own, that of its source role, or the only one there is
+        char *source_role;     // NULL: web identity; else AssumeRole with that role's session
+        char *external_id;     // NULL; chained roles only
+        char *source_identity; // NULL; chained roles only
+        char *session_policy;  // path of a JSON file, or NULL
+        char **policy_arns;    // managed policies that narrow the session; NULL-terminated, or NULL
+        bool duration_capped;  // chained, and more than an hour was configured: AWS gives no more
         char *role_arn;
         int64_t duration_s; // 900–43200; from 1 where sts_endpoint names an STS with limits of its own
         char *session_name; // NULL: the grant's display name

@@ -47,6 +47,13 @@ static int wrong(const struct builder *b, const struct draft_section *s, const c
         return -EBADMSG;
 }
 
+static bool setting_is_own(const struct draft_section *s, const char *key)
+{
+        int k = config_key_find(s->kind, key);
+
+        return k >= 0 && s->settings[k].value;
+}
+
 static int apply_section(const struct builder *b, const struct draft_section *s, void *base)
 {
         const struct config_key *key;
@@ -172,6 +179,45 @@ static int role_identity(struct builder *b, const struct draft_section *s, struc
         return wrong(b, s, "identity", text);
 }
 
+// Follows source_role to the web-identity role at the bottom, whose identity the whole chain has. More steps than there are
+// roles is a circle.
+static int chain_identity(struct builder *b, const struct draft_section *s, struct config_role *r)
+{
+        const struct config_role *at = r;
+        char text[160];
+
+        for (size_t steps = 0; at->source_role; steps++) {
+                const struct config_role *next = config_find_role(b->c, at->source_role);
+
+                if (!next) {
+                        snprintf(text, sizeof text, "comes from the role %.64s, which is not configured",
+                                at->source_role);
+                        return wrong(b, s, "source_role", text);
+                }
+                if (steps == b->c->n_roles)
+                        return wrong(b, s, "source_role",
+                                "comes from itself: its chain of source_role is a circle");
+                at = next;
+        }
+        if (at->identity)
+                return inherit(&r->identity, at->identity);
+        return role_identity(b, b->role_sections[at - b->c->roles], r);
+}
+
+static int check_kind(struct builder *b, const struct draft_section *s, struct config_role *r)
+{
+        if (r->source_role && r->identity)
+                return wrong(b, s, "identity",
+                        "has both source_role and identity: the identity is its source role's");
+        if (!r->source_role && r->external_id)
+                return wrong(
+                        b, s, "external_id", "external_id needs source_role: a web-identity call has none");
+        if (!r->source_role && r->source_identity)
+                return wrong(b, s, "source_identity",
+                        "source_identity needs source_role: for a web identity the provider's token says it");
+        return 0;
+}
+
 static int role_endpoint(struct builder *b, const struct draft_section *s, struct config_role *r)
 {
         char text[160], partition[17];
@@ -207,7 +253,14 @@ static int finish_role(struct builder *b, size_t i)
                 return -ENOMEM;
         if (r->duration_s < STS_DURATION_MIN_S && !(r->sts_endpoint && url_is_loopback(r->sts_endpoint)))
                 return wrong(b, s, "duration", "duration is less than STS's least, 15m");
-        result = role_identity(b, s, r);
+        if (r->source_role && r->duration_s > STS_DURATION_CHAINED_S) {
+                // What [defaults] says is meant for roles that can have it; what the role says itself is worth a word.
+                r->duration_capped = setting_is_own(s, "duration");
+                r->duration_s = STS_DURATION_CHAINED_S;
+        }
+        result = check_kind(b, s, r);
+        if (result == 0)
+                result = r->source_role ? 0 : role_identity(b, s, r);
         return result < 0 ? err_trace(result) : role_endpoint(b, s, r);
 }
 
@@ -233,6 +286,9 @@ static int finish(struct builder *b)
                 r = finish_identity(b, i);
         for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
                 r = finish_role(b, i);
+        for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
+                if (b->c->roles[i].source_role && !b->c->roles[i].identity)
+                        r = chain_identity(b, b->role_sections[i], &b->c->roles[i]);
         if (r == 0)
                 r = finish_signin(b);
         if (r < 0)

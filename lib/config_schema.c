@@ -153,6 +153,45 @@ static int set_role_arn(void *field, const char *value, struct err *err)
         return set_text(field, value, err);
 }
 
+// Characters of STS's names and some more; STS looks at the length again.
+static int set_matching(
+        void *field, const char *value, const char *more, size_t max, const char *what, struct err *err)
+{
+        size_t n = 0;
+
+        while ((value[n] >= 'a' && value[n] <= 'z') || (value[n] >= 'A' && value[n] <= 'Z') ||
+                (value[n] >= '0' && value[n] <= '9') || (value[n] && strchr(more, value[n])))
+                n++;
+        if (value[n] || n < 2 || n > max)
+                return wrong(err, what);
+        return set_text(field, value, err);
+}
+
+static int set_external_id(void *field, const char *value, struct err *err)
+{
+        return set_matching(
+                field, value, "_+=,.@:/-", 1224, "must be 2 to 1224 letters, digits or _+=,.@:/-", err);
+}
+
+static int set_source_identity(void *field, const char *value, struct err *err)
+{
+        return set_matching(field, value, "_+=,.@-", STS_SESSION_NAME_MAX,
+                "must be 2 to 64 letters, digits or _+=,.@-", err);
+}
+
+static int set_policy_arns(void *field, const char *value, struct err *err)
+{
+        char ***list = field;
+        int r = set_words(field, value, err);
+        size_t n = 0;
+
+        for (; r == 0 && (*list)[n]; n++)
+                if (strncmp((*list)[n], "arn:", 4) != 0 || !strstr((*list)[n], ":policy/"))
+                        return wrong(err, "must be ARNs of managed policies, like "
+                                          "arn:aws:iam::aws:policy/ReadOnlyAccess");
+        return r == 0 && n > 10 ? wrong(err, "names more than 10 policies") : r;
+}
+
 static int set_session_name(void *field, const char *value, struct err *err)
 {
         char legal[STS_SESSION_NAME_MAX + 1];
@@ -224,7 +263,12 @@ static const struct config_key keys[] = {
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
 
         R("identity",                    identity,                    false, false, set_reference),
+        R("source_role",                 source_role,                 false, false, set_reference),
         R("role_arn",                    role_arn,                    false, false, set_role_arn),
+        R("external_id",                 external_id,                 false, false, set_external_id),
+        R("source_identity",             source_identity,             false, false, set_source_identity),
+        R("session_policy",              session_policy,              false, false, set_path),
+        R("policy_arns",                 policy_arns,                 false, false, set_policy_arns),
         R("duration",                    duration_s,                  false, true,  set_duration),
         R("session_name",                session_name,                false, true,  set_session_name),
         R("region",                      region,                      false, true,  set_region),
@@ -278,6 +322,13 @@ const char *config_known_key(size_t i)
         return i < ARRAY_SIZE(keys) ? keys[i].name : NULL;
 }
 
+static void free_words(char **list)
+{
+        for (char **w = list; w && *w; w++)
+                free(*w);
+        free(list);
+}
+
 void config_identity_deinit(struct config_identity *i)
 {
         free(i->name);
@@ -288,9 +339,7 @@ void config_identity_deinit(struct config_identity *i)
         free(i->ca_file);
         free(i->username_claim);
         free(i->username_strip);
-        for (char **g = i->allow_groups; g && *g; g++)
-                free(*g);
-        free(i->allow_groups);
+        free_words(i->allow_groups);
         free(i->groups_claim);
 }
 
@@ -298,6 +347,11 @@ void config_role_deinit(struct config_role *r)
 {
         free(r->name);
         free(r->identity);
+        free(r->source_role);
+        free(r->external_id);
+        free(r->source_identity);
+        free(r->session_policy);
+        free_words(r->policy_arns);
         free(r->role_arn);
         free(r->session_name);
         free(r->region);

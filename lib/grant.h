@@ -10,7 +10,8 @@
 #include "secret.h"
 
 enum source_type {
-        SOURCE_OIDC = 1, // later also: identity-center, saml, token-file
+        SOURCE_OIDC = 1, // an ID token; later also: identity-center, saml, token-file
+        SOURCE_ROLE = 2, // another role's session (chaining): of role sessions only, never of an identity
 };
 const char *source_type_name(enum source_type t);                // "oidc"
 int source_type_from_name(const char *s, enum source_type *ret); // -ENOENT

@@ -18,6 +18,44 @@ static void name_role(struct cloud_description *d, struct world_role *ret, const
                 taken ? role->account : "");
 }
 
+// Whether a role's trust policy lets another role of the sandbox in, whatever the conditions of a real call would say.
+static int trusts(const struct dir_role *role, const struct dir_role *other, bool *ret)
+{
+        _cleanup_(policy_context_freep) struct policy_context *context = NULL;
+        const struct policy_principal principal = {.type = POLICY_PRINCIPAL_AWS,
+                .arn = other->arn,
+                .role_arn = other->arn,
+                .account = other->account};
+        struct policy_verdict v;
+        int r = policy_context_new(&context);
+
+        if (r == 0)
+                r = policy_evaluate(&v, role->trust,
+                        &(struct policy_request){
+                                .principal = &principal, .action = "sts:AssumeRole", .context = context});
+        if (r == 0)
+                *ret = v.decision == POLICY_ALLOW;
+        return r;
+}
+
+// A role that another one may assume is configured as chained from it.
+static int chain_roles(struct cloud_description *d, const struct dir *dir)
+{
+        for (size_t i = 0; i < dir->n_roles; i++) {
+                for (size_t k = 0; k < dir->n_roles && !d->roles[i].source[0]; k++) {
+                        bool yes = false;
+                        int r = k == i ? 0 : trusts(&dir->roles[i], &dir->roles[k], &yes);
+
+                        if (r < 0)
+                                return err_trace(r);
+                        // Two that trust each other are no chain.
+                        if (yes && strcmp(d->roles[k].source, d->roles[i].name) != 0)
+                                memcpy(d->roles[i].source, d->roles[k].name, sizeof d->roles[i].source);
+                }
+        }
+        return 0;
+}
+
 int cloud_describe(
         struct cloud_description *ret, const char *path, const char *base, const char *user, struct err *err)
 {
@@ -48,5 +86,5 @@ int cloud_describe(
                 snprintf(role->arn, sizeof role->arn, "%s", d->roles[i].arn);
                 ret->n_roles++;
         }
-        return 0;
+        return chain_roles(ret, d);
 }

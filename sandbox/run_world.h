@@ -36,6 +36,7 @@ int world_bring_dir(
 // The files that need the sandbox's address: configuration, PAM service, bus, AWS profiles.
 struct world_role {
         char name[80], arn[256];
+        char source[80]; // the role it is chained from; "": assumed with the web identity
 };
 int world_write_config(
         const struct world *w, const struct world_role *roles, size_t n_roles, struct err *err) _must_check_;

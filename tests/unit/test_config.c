@@ -367,6 +367,79 @@ static void values_that_contradict_others(void **state)
                 "x.conf:2: [defaults] default_role names a role that is not configured");
 }
 
+#define AUDIT                                                                                                \
+        "[role audit]\nsource_role = dev\nrole_arn = arn:aws:iam::999988887777:role/audit\nregion = "        \
+        "eu-central-1\n"
+
+static void a_chained_role_has_its_sources_identity(void **state _unused_)
+{
+        struct config *c = parse(IDENTITY
+                "[identity two]\nissuer = https://b.example\nclient_id = x\n" AUDIT
+                "external_id = shared:secret/xyz\nsource_identity = alice\n"
+                "session_policy = /etc/valetkey/read-only.json\n"
+                "policy_arns = arn:aws:iam::aws:policy/ReadOnlyAccess arn:aws:iam::1:policy/b\n"
+                "[role deeper]\nsource_role = audit\nregion = eu-central-1\n"
+                "role_arn = arn:aws:iam::999988887777:role/deeper\n" ROLE "identity = two\n",
+                NULL);
+        const struct config_role *r;
+
+        assert_non_null(c);
+        r = config_find_role(c, "audit");
+        assert_string_equal(r->source_role, "dev");
+        assert_string_equal(r->identity, "two");
+        assert_string_equal(r->external_id, "shared:secret/xyz");
+        assert_string_equal(r->source_identity, "alice");
+        assert_string_equal(r->session_policy, "/etc/valetkey/read-only.json");
+        assert_string_equal(r->policy_arns[1], "arn:aws:iam::1:policy/b");
+        assert_null(r->policy_arns[2]);
+        assert_string_equal(config_find_role(c, "deeper")->identity, "two");
+        config_unref(c);
+}
+
+static void a_chained_session_lives_an_hour_at_most(void **state _unused_)
+{
+        struct config *c = parse("[defaults]\nduration = 4h\n" IDENTITY ROLE AUDIT, NULL);
+
+        assert_int_equal(config_find_role(c, "dev")->duration_s, 4 * 3600);
+        assert_int_equal(config_find_role(c, "audit")->duration_s, 3600);
+        assert_false(config_find_role(c, "audit")->duration_capped); // nobody asked for more of this role
+        config_unref(c);
+        c = parse(IDENTITY ROLE AUDIT "duration = 2h\n", NULL);
+        assert_int_equal(config_find_role(c, "audit")->duration_s, 3600);
+        assert_true(config_find_role(c, "audit")->duration_capped);
+        config_unref(c);
+        c = parse(IDENTITY ROLE AUDIT "duration = 15m\n", NULL);
+        assert_int_equal(config_find_role(c, "audit")->duration_s, 900);
+        config_unref(c);
+}
+
+static void chains_that_hang_in_the_air(void **state _unused_)
+{
+        refused(IDENTITY AUDIT, "x.conf:5: [role audit] comes from the role dev, which is not configured");
+        refused(IDENTITY "[role a]\nsource_role = b\nrole_arn = arn:aws:iam::999988887777:role/a\nregion = "
+                         "eu-central-1\n"
+                         "[role b]\nsource_role = a\nrole_arn = arn:aws:iam::999988887777:role/b\nregion = "
+                         "eu-central-1\n",
+                "x.conf:5: [role a] comes from itself: its chain of source_role is a circle");
+        refused(IDENTITY "[role a]\nsource_role = a\nrole_arn = arn:aws:iam::999988887777:role/a\nregion = "
+                         "eu-central-1\n",
+                "x.conf:5: [role a] comes from itself: its chain of source_role is a circle");
+        refused(IDENTITY ROLE AUDIT "identity = corp\n", "x.conf:11: [role audit] has both source_role and "
+                                                         "identity: the identity is its source role's");
+        refused(IDENTITY ROLE "external_id = xyz\n",
+                "x.conf:7: [role dev] external_id needs source_role: a web-identity call has none");
+        refused(IDENTITY ROLE "source_identity = xyz\n",
+                "x.conf:7: [role dev] source_identity needs source_role: for a web identity the provider's "
+                "token says it");
+        refused(IDENTITY ROLE AUDIT "external_id = with blank\n",
+                "x.conf:11: external_id: must be 2 to 1224 letters, digits or _+=,.@:/-");
+        refused(IDENTITY ROLE "policy_arns = ReadOnlyAccess\n",
+                "x.conf:7: policy_arns: must be ARNs of managed policies, like "
+                "arn:aws:iam::aws:policy/ReadOnlyAccess");
+        refused(IDENTITY ROLE "session_policy = read-only.json\n",
+                "x.conf:7: session_policy: must be an absolute path");
+}
+
 static void every_allocation_may_fail(void **state)
 {
         static const char text[] =
@@ -412,6 +485,9 @@ int main(void)
                 cmocka_unit_test(files_have_a_bound),
                 cmocka_unit_test(values_that_make_no_sense),
                 cmocka_unit_test(values_that_contradict_others),
+                cmocka_unit_test(a_chained_role_has_its_sources_identity),
+                cmocka_unit_test(a_chained_session_lives_an_hour_at_most),
+                cmocka_unit_test(chains_that_hang_in_the_air),
                 cmocka_unit_test(every_allocation_may_fail),
                 cmocka_unit_test(an_error_may_fail_to_be_made_too),
         };

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The source role first, then STS; and once more where that can help: when STS says that the source's credentials have
+// expired, the source role is fetched anew; when it does not like the time of the signature, its own clock, learnt from
+// that very answer, is used. AWS ends every chained session after an hour (configuration caps it and says so).
+#include "chain.h"
+
+#include "policy_file.h"
+#include "sts_op.h"
+
+#include <stdio.h>
+
+#define SOURCE_PATIENCE_MS 20000
+#define SKEW_WORTH_S       60 // a smaller difference is not why a signature was refused
+
+struct source_op {
+        struct chain *chain;
+        const struct config_role *role;
+        source_done_fn done;
+        void *arg;
+        struct timer *begin;
+        struct role_waiter *waiter;
+        struct sts_op *sts;
+        bool again;
+};
+
+static struct source_op *op_free(struct source_op *op)
+{
+        if (!op)
+                return NULL;
+        timer_free(op->begin);
+        role_waiter_free(op->waiter);
+        sts_op_free(op->sts);
+        free(op);
+        return NULL;
+}
+
+static void end_with(struct source_op *op, enum outcome o, const char *text)
+{
+        struct source_result r = {.outcome = o};
+
+        err_set(&r.err, "role %s: %s", op->role->name, text);
+        op->done(op->arg, &r);
+}
+
+static void on_source(void *arg, const struct role_answer *a);
+
+static void fetch_source_anew(struct source_op *op)
+{
+        op->waiter = role_waiter_free(op->waiter);
+        if (role_wait_start(&op->waiter, *op->chain->from, 0, SOURCE_PATIENCE_MS, on_source, op) < 0)
+                end_with(op, OUTCOME_INTERNAL, "out of memory");
+}
+
+static void ask_source(void *arg)
+{
+        struct source_op *op = arg;
+        struct role_answer a;
+
+        if (role_peek(*op->chain->from, 0, &a))
+                on_source(op, &a);
+        else
+                fetch_source_anew(op);
+}
+
+// True when the call is worth a second try, which is then under way.
+static bool tried_again(struct source_op *op, const struct sts_result *s)
+{
+        int64_t off = s->server_skew_s - op->chain->skew_s;
+
+        if (op->again || s->outcome == OUTCOME_OK)
+                return false;
+        if (s->error.code == STS_E_SIGNATURE && (off > SKEW_WORTH_S || off < -SKEW_WORTH_S)) {
+                op->chain->skew_s = s->server_skew_s;
+                op->again = true;
+                timer_arm_in(op->begin, 0);
+                return true;
+        }
+        if (s->error.code == STS_E_EXPIRED_TOKEN) {
+                op->again = true;
+                fetch_source_anew(op); // may end op
+                return true;
+        }
+        return false;
+}
+
+static void on_sts(void *arg, struct sts_result *s)
+{
+        struct source_op *op = arg;
+        struct source_result r = {.outcome = s->outcome, .server_skew_s = s->server_skew_s};
+
+        if (tried_again(op, s))
+                return;
+        if (s->outcome == OUTCOME_OK) {
+                r.credentials = s->credentials;
+                s->credentials = (struct sts_credentials){0};
+        } else if (s->error.code == STS_E_ACCESS_DENIED) {
+                err_set(&r.err,
+                        "role %s: STS refused role %s with %s and does not say why; see the trust policy of "
+                        "%s and the "
+                        "permissions of %s (request id %s)",
+                        op->role->name, op->role->source_role, s->error.name, op->role->name,
+                        op->role->source_role, s->error.request_id);
+        } else {
+                err_set(&r.err, "role %s (from %s): %s", op->role->name, op->role->source_role,
+                        s->err.text[0] ? s->err.text : outcome_info(s->outcome)->text);
+        }
+        if (s->outcome != OUTCOME_OK)
+                snprintf(r.request_id, sizeof r.request_id, "%s", s->error.request_id);
+        op->done(op->arg, &r); // may free op
+        sts_credentials_deinit(&r.credentials);
+}
+
+static int call_sts(struct source_op *op, const struct sts_credentials *with, struct err *err)
+{
+        const struct config_role *conf = op->role;
+        const struct grant *g = keeper_get_grant(op->chain->keeper);
+        cleanup_buf struct buf endpoint = BUF_INIT(512);
+        cleanup_free char *policy = NULL;
+        char session[STS_SESSION_NAME_MAX + 1];
+        struct sts_target target = {.endpoint = conf->sts_endpoint, .ca_file = conf->ca_file};
+        const struct sts_signer by = {.access_key_id = with->access_key_id,
+                .secret_access_key = with->secret_access_key,
+                .session_token = with->session_token,
+                .region = conf->sts_region ? conf->sts_region : "us-east-1",
+                .skew_s = op->chain->skew_s};
+        struct sts_assume_role q = {.role_arn = conf->role_arn,
+                .session_name = session,
+                .duration_s = conf->duration_s,
+                .external_id = conf->external_id,
+                .source_identity = conf->source_identity,
+                .policy_arns = (const char *const *)conf->policy_arns};
+        int r = policy_file_read(&policy, conf->session_policy, err);
+
+        if (r < 0)
+                return err_trace(r);
+        q.policy = policy;
+        if (!target.endpoint) {
+                r = sts_endpoint(&endpoint, conf->sts_region);
+                if (r < 0)
+                        return err_trace(r);
+                target.endpoint = buf_str(&endpoint);
+        }
+        sts_session_name(session, conf->session_name ? conf->session_name : g ? g->display : "valetkey");
+        op->sts = sts_op_free(op->sts);
+        return sts_assume_role_start(&op->sts, op->chain->http, &target, &by, &q, on_sts, op);
+}
+
+static void on_source(void *arg, const struct role_answer *a)
+{
+        struct source_op *op = arg;
+        struct err err = ERR_INIT;
+        int r;
+
+        if (a->outcome != OUTCOME_OK) {
+                end_with(op, a->outcome, a->message);
+                return;
+        }
+        r = call_sts(op, a->credentials, &err);
+        if (r < 0)
+                end_with(op, r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_MISCONFIGURED,
+                        err.text[0] ? err.text : strerror(-r));
+}
+
+static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,
+        source_done_fn done, void *arg)
+{
+        struct source_op *op = calloc(1, sizeof *op);
+        int r;
+
+        if (!op)
+                return -ENOMEM;
+        *op = (struct source_op){
+                .chain = container_of(s, struct chain, source), .role = role, .done = done, .arg = arg};
+        r = timer_new(&op->begin, keeper_get_loop(op->chain->keeper), ask_source, op);
+        if (r < 0) {
+                op_free(op);
+                return err_trace(r);
+        }
+        timer_arm_in(op->begin,
+                0); // the source role may answer at once, and done() never comes from inside obtain()
+        *ret = op;
+        return 0;
+}
+
+void chain_init(struct chain *c, struct role *const *from, struct keeper *k, struct http *h)
+{
+        static const struct source_ops ops = {.obtain = obtain, .op_free = op_free};
+
+        *c = (struct chain){
+                .source = {.ops = &ops, .type = SOURCE_ROLE}, .from = from, .keeper = k, .http = h};
+}
