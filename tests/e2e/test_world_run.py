@@ -3,9 +3,11 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -18,10 +20,10 @@ from worldlib import BUILD, PATIENCE, SANDBOX, Folder, as_mode, descendants, htt
 TOP = os.environ.get("VALETKEY_TOP", ".")
 
 
-def run(mode, *args, folder=None, **kw):
+def run(mode, *args, folder=None, program=SANDBOX, **kw):
     own = folder or Folder(mode)
     try:
-        r = subprocess.run([*as_mode(mode), SANDBOX, "run", *args], env=dict(os.environ, TMPDIR=own.path), text=True,
+        r = subprocess.run([*as_mode(mode), program, "run", *args], env=dict(os.environ, TMPDIR=own.path), text=True,
                            stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * PATIENCE, check=False, **kw)
         assert own.worlds() == []
         return r
@@ -193,6 +195,21 @@ def test_two_worlds_are_strangers(make_world):
     if a.mode == "root":
         assert a.uid != b.uid
         assert a.run("/bin/ls", b.runtime).returncode != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="closing a folder to other uids needs several")
+def test_programs_the_session_can_not_reach_are_brought(make_world):
+    """Root's build below /root: neither valetkeyd's uid nor the session's may pass there."""
+    closed = tempfile.mkdtemp(prefix="vkt-", dir="/tmp")
+    try:
+        for name in ("valetkeyd", "valetkey-broker", "valetkey", "valetkey-credential-process", "valetkey-sandbox", "pam_valetkey.so"):
+            shutil.copy(f"{BUILD}/{name}", closed)
+        shutil.copytree(f"{TOP}/sandbox/example", f"{closed}/cloud")
+        r = run("root", "--fault", "interval=1", "--dir", f"{closed}/cloud", "--", "/bin/sh", "-c",
+                "valetkey-credential-process dev >/dev/null && echo in", program=f"{closed}/valetkey-sandbox")
+        assert (r.returncode, r.stdout) == (0, "in\n"), r.stderr
+    finally:
+        shutil.rmtree(closed)
 
 
 def test_no_world_in_a_folder_that_can_not_hold_one():
