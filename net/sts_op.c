@@ -159,7 +159,7 @@ static void on_answer(void *arg, enum outcome outcome, struct http_response *res
 }
 
 // Signed anew for each attempt: a signature is good for minutes, a retry may come later.
-static int send_request(struct sts_op *op, struct http_request *q)
+static int send_request(struct sts_op *op, struct http_request q)
 {
         const struct sts_signer by = {.access_key_id = op->access_key_id,
                 .secret_access_key = op->secret_access_key,
@@ -171,11 +171,11 @@ static int send_request(struct sts_op *op, struct http_request *q)
         if (op->access_key_id) {
                 r = sts_sign(&headers, op->endpoint, op->form, &by,
                         clock_wall_s(loop_clock(op->loop)) + op->skew_s, &op->result.err);
-                q->headers = headers.list;
-                q->authorization = headers.authorization;
+                q.headers = headers.list;
+                q.authorization = headers.authorization;
         }
         if (r == 0)
-                r = http_start(&op->request, op->http, q, on_answer, op);
+                r = http_start(&op->request, op->http, &q, on_answer, op);
         sts_headers_deinit(&headers);
         return r;
 }
@@ -197,7 +197,7 @@ static void on_timer(void *arg)
                 finish(op);
                 return;
         }
-        r = q.timeout_ms > 0 ? send_request(op, &q) : -ETIME;
+        r = q.timeout_ms > 0 ? send_request(op, q) : -ETIME;
         if (r < 0) {
                 op->result.outcome = r == -ETIME ? OUTCOME_TIMEOUT : OUTCOME_INTERNAL;
                 finish(op);
