@@ -9,7 +9,9 @@
 
 #include <qrencode.h>
 
-#define QUIET 2 // modules of light around the code; readers manage with two
+#define QUIET  2 // modules of light around the code; readers manage with two
+#define INDENT "  "
+#define CELLS  80 // of a terminal's line: a code that is wider would be broken there, and PROMPT_MAX with it
 
 static bool light(const QRcode *q, int x, int y)
 {
@@ -27,8 +29,12 @@ static int draw(struct buf *out, const char *text)
         if (!q)
                 // Too long for any code, or no memory: the address stands above in letters.
                 return 0;
+        if (q->width + 2 * QUIET + (int)strlen(INDENT) > CELLS) {
+                QRcode_free(q);
+                return 0;
+        }
         for (int y = -QUIET; y < q->width + QUIET; y += 2) {
-                buf_append_str(out, "  ");
+                buf_append_str(out, INDENT);
                 for (int x = -QUIET; x < q->width + QUIET; x++) {
                         bool up = light(q, x, y), down = light(q, x, y + 1);
 

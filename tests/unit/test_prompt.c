@@ -88,6 +88,33 @@ static void the_qr_code_is_drawn_in_half_blocks(void **state _unused_)
         assert_int_equal(rows, (width + 1) / 2);
 }
 
+// Not a reason to refuse a sign-in whose address stands there in letters; and a terminal would break its lines.
+static void a_code_wider_than_a_terminal_is_left_out(void **state _unused_)
+{
+        for (size_t n = 50; n <= 2000; n += 50) {
+                cleanup_buf struct buf b = BUF_INIT(PROMPT_MAX);
+                char address[2048] = "https://login.example.com/device?user_code=";
+                struct oidc_device d = device;
+                const struct prompt p = {
+                        .host = "desk", .user = "alice", .service = "login", .device = &d, .qr = true};
+
+                memset(address + strlen(address), 'x', n - strlen(address));
+                d.verification_uri_complete = address;
+                assert_int_equal(prompt_text(&b, &p), 0);
+                for (const char *line = buf_str(&b); *line; line = strchr(line, '\n') + 1) {
+                        size_t cells = 0;
+
+                        if (strncmp(line, "  █", 5) != 0)
+                                continue;
+                        for (const char *c = line; *c != '\n'; c++)
+                                cells += ((unsigned char)*c & 0xc0) != 0x80;
+                        assert_true(cells <= 80);
+                }
+                assert_true((strstr(buf_str(&b), "█") != NULL) == (n <= 450));
+                assert_non_null(strstr(buf_str(&b), "The code is good for"));
+        }
+}
+
 static void memory_may_run_out(void **state _unused_)
 {
         const struct prompt p = {
@@ -119,6 +146,7 @@ int main(void)
                 cmocka_unit_test(a_local_sign_in_names_no_remote_host),
                 cmocka_unit_test(a_remote_host_cannot_command_the_terminal),
                 cmocka_unit_test(the_qr_code_is_drawn_in_half_blocks),
+                cmocka_unit_test(a_code_wider_than_a_terminal_is_left_out),
                 cmocka_unit_test(memory_may_run_out),
         };
 
