@@ -2,10 +2,17 @@
 //
 // Whose grant it is follows from the uid the kernel names; a request has no field to ask for somebody else's. A
 // connection that ends before its ACK, for whatever reason and at whatever byte, gives the grant back.
+//
+// The minutes between a session's start and its broker's claim are long enough for an admin to act: whoever was locked
+// or removed meanwhile, or whose uid belongs to somebody else by now, has nothing to fetch any more.
 #include "claim.h"
 
+#include "admit.h"
 #include "log.h"
+#include "name.h"
 #include "protocol.h"
+
+#include <stdio.h>
 
 #define ACK_MS 10000
 
@@ -61,9 +68,34 @@ static bool send_grant(struct claim *c, uint64_t id, const struct secret *grant)
         return n > 0 && packet_send(c->conn, secret_str(room), n, NULL, 0) == 0;
 }
 
+// Holds what waits for uid against the tables as they stand now, and drops what is nobody's any more. A table that
+// cannot be read decides nothing: the grant goes on waiting.
+static enum outcome check_owner(struct signin *s, uid_t uid, struct err *err)
+{
+        char user[NAME_MAX_USER + 1]; // a copy: dropping frees whose name it was
+        struct ours_user u;
+        const char *name;
+        enum outcome o;
+
+        (void)pending_reap(s->pending);
+        name = pending_user(s->pending, uid);
+        if (!name)
+                return OUTCOME_OK; // pending_offer() says so
+        snprintf(user, sizeof user, "%s", name);
+        o = admit_user(&s->paths, user, clock_wall_s(loop_clock(s->loop)), &u, err);
+        if (o == OUTCOME_OK && u.uid != uid)
+                o = OUTCOME_NOT_OURS;
+        if (o != OUTCOME_OK && o != OUTCOME_INTERNAL)
+                pending_drop_user(s->pending, user, outcome_info(o)->id);
+        return o;
+}
+
 static void on_claim(struct claim *c)
 {
+        uid_t uid = packet_conn_peer(c->conn)->uid;
         const struct secret *grant;
+        struct err err = ERR_INIT;
+        enum outcome o;
         uint64_t id;
         int r;
 
@@ -73,7 +105,13 @@ static void on_claim(struct claim *c)
                 packet_close_after_send(c->conn);
                 return;
         }
-        r = pending_offer(c->signin->pending, packet_conn_peer(c->conn)->uid, c, &id, &grant);
+        o = check_owner(c->signin, uid, &err);
+        if (o != OUTCOME_OK) {
+                signin_reap(c->signin);
+                signin_reply_error(c->conn, o, err.text);
+                return;
+        }
+        r = pending_offer(c->signin->pending, uid, c, &id, &grant);
         signin_reap(c->signin);
         if (r != 0) {
                 signin_reply_error(c->conn, r == PENDING_E_BUSY ? OUTCOME_BUSY : OUTCOME_NOTHING,

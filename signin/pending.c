@@ -216,6 +216,16 @@ void pending_drop_user(struct pending *p, const char *user, const char *why)
         }
 }
 
+const char *pending_user(const struct pending *p, uid_t uid)
+{
+        const struct entry *e;
+
+        TAILQ_FOREACH(e, &p->entries, link)
+        if (e->uid == uid && e->state != HELD)
+                return e->user;
+        return NULL;
+}
+
 int pending_offer(
         struct pending *p, uid_t uid, const void *claimer, uint64_t *ret_id, const struct secret **ret_grant)
 {

@@ -189,6 +189,49 @@ def test_a_lock_between_sign_in_and_session_counts(world):
 
 
 @needs_root
+def test_a_lock_between_session_and_claim_counts(world):
+    drain(world, ALICE_UID)
+    committed(world)
+    world.verb("user", "lock", ALICE)
+    try:
+        with world.claim(ALICE_UID) as c:
+            assert c.ask("claim")["outcome"] == "account-locked"
+            assert c.ask("claim")["outcome"] == "nothing"
+    finally:
+        world.verb("user", "unlock", ALICE)
+    assert drain(world, ALICE_UID) == []
+
+
+@needs_root
+def test_a_uid_that_went_to_somebody_else_claims_nothing(world):
+    drain(world, BOB_UID)
+    committed(world, "bob", "bob", BOB_UID)
+    world.verb("user", "remove", "bob")
+    world.add("carol", "carol-1", BOB_UID)
+    try:
+        with world.claim(BOB_UID) as c:
+            assert c.ask("claim")["outcome"] == "not-ours"
+        assert drain(world, BOB_UID) == []
+    finally:
+        world.verb("user", "remove", "carol")
+        world.add("bob", SUBJECTS["bob"], BOB_UID)
+
+
+@needs_root
+def test_a_table_that_cannot_be_read_costs_no_grant(world):
+    drain(world, ALICE_UID)
+    committed(world)
+    table = world.path("state/users")
+    os.chmod(table, 0o666)
+    try:
+        with world.claim(ALICE_UID) as c:
+            assert c.ask("claim")["outcome"] == "internal"
+    finally:
+        os.chmod(table, 0o644)
+    assert len(drain(world, ALICE_UID)) == 1
+
+
+@needs_root
 def test_the_last_success_is_remembered(world):
     drain(world, ALICE_UID)
     assert sign_in(world)["type"] == "authenticated"

@@ -9,7 +9,7 @@ TYPES = {"authenticate": 1, "prompt": 2, "authenticated": 3, "commit": 4, "drop"
 TAGS = {"user": 1, "service": 2, "rhost": 3, "tty": 4, "text": 5, "expires_in": 6, "handle": 7, "uid": 8, "outcome": 9, "message": 10,
         "grant_id": 11, "grant": 12}
 U32, U64 = ("expires_in", "uid", "outcome"), ("grant_id",)
-OUTCOMES = {"invalid-request": 2, "access-denied": 4, "unreachable": 7, "timeout": 9, "bad-answer": 10, "misconfigured": 11,
+OUTCOMES = {"internal": 1, "invalid-request": 2, "access-denied": 4, "unreachable": 7, "timeout": 9, "bad-answer": 10, "misconfigured": 11,
             "token-rejected": 12, "expired": 13, "denied-by-user": 14, "clock-skew": 16, "busy": 17, "not-ours": 18,
             "wrong-subject": 19, "account-locked": 20, "account-expired": 21, "unknown-handle": 24, "nothing": 25}
 NAMES = {v: k for k, v in TYPES.items()}

@@ -56,7 +56,7 @@ class World:
         for f in faults:
             cmd += ["--fault", f]
         self.sandbox = Server("sandbox", cmd, self.path("sandbox.log"))
-        line = wait_until(lambda: self.sandbox.alive() and re.search(r"^ready (http://\S+)$", self.sandbox.tail(), re.M), 10, "the sandbox")
+        line = wait_until(lambda: self.sandbox.alive() and re.search(r"^ready (http://\S+)$", self.sandbox.log_text(), re.M), 10, "the sandbox")
         self.base = line.group(1)
 
     def control(self, what, **form):

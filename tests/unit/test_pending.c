@@ -84,11 +84,15 @@ static void from_sign_in_to_broker(void **state)
         (void)state;
         assert_int_equal(hold(&from_ssh, ALICE, "corp", "grant-1"), 0);
         assert_int_equal(strspn(handle, "0123456789abcdef"), HANDLE_HEX);
+        assert_null(pending_user(p, ALICE));
         assert_int_equal(offer(ALICE, &here), PENDING_E_NOTHING); // nobody's before the session opens
         assert_int_equal(pending_commit(p, handle, &from_ssh, &(uid_t){0}), 0);
         assert_int_equal(offer(BOB, &here), PENDING_E_NOTHING); // nobody else's ever
         assert_int_equal(offer(0, &here), PENDING_E_NOTHING);
+        assert_string_equal(pending_user(p, ALICE), "alice");
+        assert_null(pending_user(p, BOB));
         id = offered(ALICE, &here, "grant-1");
+        assert_string_equal(pending_user(p, ALICE), "alice");
         assert_int_equal(pending_ack(p, &there, id), PENDING_E_UNKNOWN);
         assert_int_equal(pending_ack(p, &here, id + 1), PENDING_E_UNKNOWN);
         assert_int_equal(pending_ack(p, &here, id), 0);
