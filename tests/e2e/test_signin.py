@@ -143,7 +143,7 @@ def test_somebody_else_signs_in(world):
 
 def test_a_stranger_costs_no_call(world):
     before = world.stats()
-    for name in ("stranger", "root", "nobody", "hunter2isapassword"):
+    for name in ("stranger", "root", "daemon", "hunter2isapassword"):
         _, answer = begin(world, name)
         assert answer["outcome"] == "not-ours", name
     assert world.stats() == before
