@@ -65,7 +65,9 @@ static int compare(const void *a, const void *b)
 
 static double us(const int64_t *sorted, size_t n, size_t percent)
 {
-        return (double)sorted[(n - 1) * percent / 100] / 1000;
+        size_t at = (n - 1) * percent / 100;
+
+        return (double)sorted[at] / 1000;
 }
 
 int main(int argc, char *argv[])

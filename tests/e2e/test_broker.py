@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,10 +14,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import (ACK, BROKER, CLAIM, CREDENTIALS, ERROR, GET_CREDENTIALS, GRANT, JSON, LOGIN, LOGOUT, NOTHING, OK, SIGN_IN, STATUS,
-                       T_FLOW, T_GRANT, T_GRANT_ID, T_IDENTITY, T_JSON, T_MESSAGE, T_MIN_TTL, T_OUTCOME, T_ROLE, T_USER_CODE, Broker, Daemon,
+from brokerlib import (ACK, BROKER, CLAIM, CREDENTIALS, ERROR, GET_CREDENTIALS, GRANT, JSON, LOGIN, LOGOUT, NOTHING, OK, STATUS,
+                       T_FLOW, T_GRANT, T_GRANT_ID, T_IDENTITY, T_JSON, T_MESSAGE, T_MIN_TTL, T_OUTCOME, T_ROLE, Broker, Daemon,
                        frame, grant_bytes, parse, u32, u64)
-from worldlib import BUILD, CLI, PATIENCE, SHIM, until
+from worldlib import CLI, SHIM, until
 
 TOP = os.environ.get("VALETKEY_TOP", os.getcwd())
 
