@@ -64,8 +64,10 @@ static enum outcome check_limits(const struct signin *s, const struct flow_optio
         TAILQ_FOREACH(f, &s->flows, link)
         {
                 if (strcmp(f->user, o->user) == 0) {
-                        err_set(err, "%s is signing in already (%s%s%s); finish or cancel that first.",
-                                o->user, f->service, f->rhost ? " from " : "", rhost_of(f));
+                        // From where is for the log: who asks has proved nothing, and may be a stranger.
+                        log_event(LOG_E_NOTICE, "signin.in_progress", "user=%s service=%s rhost=%s", f->user,
+                                f->service, rhost_of(f));
+                        err_set(err, "%s is signing in already; finish or cancel that first.", o->user);
                         return OUTCOME_BUSY;
                 }
                 of_rhost += f->rhost && o->rhost && strcmp(f->rhost, o->rhost) == 0;

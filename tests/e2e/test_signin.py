@@ -284,6 +284,8 @@ def test_two_users_at_once_and_one_user_twice(world):
     assert first["type"] == second["type"] == "prompt"
     _, third = begin(world, "alice", rhost="192.0.2.99")
     assert third["outcome"] == "busy" and "alice is signing in already" in third["message"]
+    assert "192.0.2" not in third["message"]  # whoever asks has proved nothing yet, and learns nobody's address
+    world.logged("signin.in_progress user=alice service=sshd rhost=192.0.2.7\n")
     world.approve(second, "bob")
     world.approve(first, "alice")
     assert a.receive()["type"] == b.receive()["type"] == "authenticated"
