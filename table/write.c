@@ -90,7 +90,8 @@ static int take_lock(struct table_edit *e, int wait_ms)
                 e->dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
         if (e->lock_fd < 0 || fstat(e->lock_fd, &st) < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode))
+        // Nothing is ever written there, and nobody links to it: anything else is not to be given away.
+        if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_size > 0)
                 return TABLE_E_UNSAFE;
         r = st.st_uid == geteuid() ? give_to_folder(e, e->lock_fd) : 0;
         if (r < 0)

@@ -499,6 +499,24 @@ static void writers_wait_for_each_other(void **state)
         assert_int_equal(st.st_mode & 0777, 0644);
 }
 
+// The folder may be valetkeyd's, and root's edit gives the lock to the folder's owner: a link to somebody else's file in
+// its place would be a gift of that file.
+static void a_lock_that_is_more_than_a_lock_is_refused(void **state)
+{
+        struct table_edit *e = NULL;
+
+        (void)state;
+        unlink(at("users"));
+        unlink(at("users.lock"));
+        spill(at("shadow"), (const uint8_t *)"root:*:19000::::::\n", 19);
+        assert_int_equal(link(at("shadow"), at("users.lock")), 0);
+        assert_int_equal(table_edit_begin(&e, at("users"), TABLE_FEDERATED, &me, 1, 0), TABLE_E_UNSAFE);
+        assert_int_equal(unlink(at("shadow")), 0); // the race: the other name has just gone
+        assert_int_equal(table_edit_begin(&e, at("users"), TABLE_FEDERATED, &me, 1, 0), TABLE_E_UNSAFE);
+        assert_int_equal(unlink(at("users.lock")), 0);
+        table_edit_free(begin());
+}
+
 static void two_processes_lose_nothing(void **state)
 {
         struct table t;
@@ -663,6 +681,7 @@ int main(void)
                 cmocka_unit_test(only_the_right_file_is_opened),
                 cmocka_unit_test(a_damaged_table_is_not_written_over),
                 cmocka_unit_test(writers_wait_for_each_other),
+                cmocka_unit_test(a_lock_that_is_more_than_a_lock_is_refused),
                 cmocka_unit_test(two_processes_lose_nothing),
                 cmocka_unit_test(every_allocation_of_the_writer_may_fail),
                 cmocka_unit_test(tables_of_another_writer),
