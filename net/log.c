@@ -8,12 +8,15 @@
 #include "err.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define LINE_MAX_ 2048
+#define LINE_MAX_   2048
+#define LIMIT_LINES 10
+#define LIMIT_MS    60000
 
 static char program_name[32] = "valetkey";
 static enum log_level level_max = LOG_E_INFO;
@@ -216,6 +219,21 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
                 w = write(STDERR_FILENO, l.p, l.n);
         while (w < 0 && errno == EINTR);
         errno = saved;
+}
+
+bool log_limit_allows(struct log_limit *l, const char *event, const struct clock *clock)
+{
+        int64_t now_ms = clock->boot_ms(clock);
+
+        if (l->n == 0 || now_ms - l->since_ms >= LIMIT_MS) {
+                if (l->n > LIMIT_LINES)
+                        log_event(LOG_E_WARNING, "log.suppressed", "event=%s lines=%u", event,
+                                l->n - LIMIT_LINES);
+                *l = (struct log_limit){.since_ms = now_ms};
+        }
+        if (l->n < UINT_MAX)
+                l->n++;
+        return l->n <= LIMIT_LINES;
 }
 
 // dst: always terminated; "????????" when there is no SHA-256.

@@ -5,6 +5,7 @@
 // tokens, URLs with a query, names of users who may not exist.
 #pragma once
 
+#include "clock.h"
 #include "util.h"
 
 enum log_level {
@@ -19,5 +20,13 @@ void log_init(const char *program, enum log_level max);
 // log_event(LOG_E_NOTICE, "signin.done", "user=%s issuer=%s", …): values are sanitised and quoted where
 // needed.
 void log_event(enum log_level level, const char *event, const char *fmt, ...) _printf_(3, 4);
+// For events that a stranger can cause at will: the journal limits a service that writes much, and drops the lines that
+// matter with the others. False after 10 in a minute; how many were kept back is said once the minute is over and the
+// event comes again. A zeroed struct is ready.
+struct log_limit {
+        int64_t since_ms;
+        unsigned n;
+};
+bool log_limit_allows(struct log_limit *l, const char *event, const struct clock *clock);
 // First 8 hex digits of SHA-256: how a token may be named in a log.
 void log_fingerprint(char dst[9], const void *p, size_t n);

@@ -28,6 +28,7 @@ struct packet_listener {
         void *arg;
         struct packet_conn *first;
         unsigned all_max, uid_max;
+        struct log_limit full;
         char path[sizeof((struct sockaddr_un *)0)->sun_path]; // "": not ours to remove
         dev_t dev;
         ino_t ino;
@@ -93,7 +94,9 @@ static void on_connection(unsigned ready _unused_, void *arg)
                 return;
         }
         if (!has_room(p, c->peer.uid)) {
-                log_event(LOG_E_WARNING, "socket.full", "uid=%u pid=%d", c->peer.uid, (int)c->peer.pid);
+                if (log_limit_allows(&p->full, "socket.full", loop_clock(p->loop)))
+                        log_event(
+                                LOG_E_WARNING, "socket.full", "uid=%u pid=%d", c->peer.uid, (int)c->peer.pid);
                 packet_conn_free(c);
                 return;
         }

@@ -46,7 +46,8 @@ static void on_closed(struct packet_conn *conn _unused_, const struct err *err, 
 {
         struct claim *c = arg;
 
-        if (err->text[0])
+        if (err->text[0] &&
+                log_limit_allows(&c->signin->claim_broken, "claim.broken", loop_clock(c->signin->loop)))
                 log_event(LOG_E_WARNING, "claim.broken", "uid=%u reason=%s",
                         (unsigned)packet_conn_peer(c->conn)->uid, err->text);
         claim_free(c);

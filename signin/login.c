@@ -50,7 +50,8 @@ static void on_closed(struct packet_conn *conn _unused_, const struct err *err, 
 {
         struct login *l = arg;
 
-        if (err->text[0])
+        if (err->text[0] && (l->allowed || log_limit_allows(&l->signin->login_broken, "login.broken",
+                                                   loop_clock(l->signin->loop))))
                 log_event(LOG_E_WARNING, "login.broken", "uid=%u reason=%s",
                         (unsigned)packet_conn_peer(l->conn)->uid, err->text);
         if (l->flow)

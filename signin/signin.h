@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config.h"
+#include "log.h"
 #include "loop.h"
 #include "ours.h"
 #include "packet.h"
@@ -37,6 +38,7 @@ struct signin {
         LIST_HEAD(, login) logins; // open connections, freed with us
         LIST_HEAD(, claim) claims;
         struct packet_listener *login_listener, *claim_listener;
+        struct log_limit login_broken, claim_broken;
 };
 
 struct signin_options {

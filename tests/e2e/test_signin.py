@@ -458,6 +458,24 @@ def test_a_provider_that_is_down(fresh):
 # ---- hostile bytes
 
 
+@needs_root
+def test_a_stranger_does_not_write_our_log(fresh):
+    """Anybody may connect; a journal that is full of his noise limits the rate of the lines that matter, too."""
+    w = fresh().start()
+    for _ in range(200):
+        for path in ("run/login.sock", "run/claim.sock"):
+            with frames.connect(w.path(path), BOB_UID) as c:
+                c.sock.send(b"x")
+                assert c.receive() is None
+    crowd = [frames.connect(w.path("run/claim.sock"), BOB_UID) for _ in range(200)]
+    for c in crowd:
+        c.close()
+    assert sign_in(w)["type"] == "authenticated"  # and all that was before it has been dealt with
+    noise = [line for line in w.log().splitlines() if f"uid={BOB_UID}" in line]
+    assert {line.split()[1] for line in noise} == {"login.broken", "claim.broken", "socket.full"}
+    assert len(noise) <= 30
+
+
 def test_half_and_broken_messages(world):
     good = frames.encode("authenticate", user=ALICE, service="sshd", rhost="192.0.2.7")
     bad = [good[:i] for i in range(1, len(good))] + [good + b"x", b"x" * 70000, good[:4] + b"\xff" + good[5:],

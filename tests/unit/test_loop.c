@@ -399,6 +399,36 @@ static void priorities_only_for_the_journal(void **state)
         assert_string_equal(text, "<4>a k=v\nvaletkeyd: b k=v\n");
 }
 
+static void a_crowd(int fd _unused_)
+{
+        struct log_limit noise = {0}, other = {0};
+        struct clock_fake now;
+        unsigned allowed = 0;
+
+        unsetenv("JOURNAL_STREAM");
+        log_init("valetkeyd", LOG_E_INFO);
+        clock_fake_init(&now, 1800000000);
+        for (int i = 0; i < 100; i++)
+                allowed += log_limit_allows(&noise, "claim.broken", &now.clock);
+        assert_int_equal(allowed, 10);
+        assert_true(log_limit_allows(&other, "login.broken", &now.clock)); // one does not hide another
+        clock_fake_step_wall_ms(&now, -3600 * 1000);
+        clock_fake_advance_ms(&now, 59999);
+        assert_false(log_limit_allows(&noise, "claim.broken", &now.clock));
+        clock_fake_advance_ms(&now, 1);
+        assert_true(log_limit_allows(&noise, "claim.broken", &now.clock));
+        assert_true(log_limit_allows(&other, "login.broken", &now.clock));
+}
+
+static void what_strangers_cause_is_limited(void **state)
+{
+        char text[256];
+
+        (void)state;
+        capture(text, sizeof text, a_crowd);
+        assert_string_equal(text, "valetkeyd: log.suppressed event=claim.broken lines=91\n");
+}
+
 static void fingerprints_are_sha256(void **state)
 {
         char f[9];
@@ -421,6 +451,7 @@ int main(void)
                 cmocka_unit_test(every_allocation_may_fail),
                 cmocka_unit_test(log_values_cannot_forge_fields),
                 cmocka_unit_test(priorities_only_for_the_journal),
+                cmocka_unit_test(what_strangers_cause_is_limited),
                 cmocka_unit_test(fingerprints_are_sha256),
         };
 
