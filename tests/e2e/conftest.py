@@ -42,6 +42,21 @@ def world(make_world):
     return make_world("--fault", "interval=1")
 
 
+@pytest.fixture(scope="module")
+def one_world():
+    with World("--fault", "interval=1") as w:
+        yield w
+
+
+@pytest.fixture
+def shared_world(one_world):
+    """A world in which alice is signed in, for tests that leave it as it was but for its fault switches."""
+    before = one_world.pids("valetkeyd") + one_world.pids("valetkey-broker")
+    yield one_world
+    one_world.clear_all()
+    assert one_world.pids("valetkeyd") + one_world.pids("valetkey-broker") == before, "a daemon did not survive this"
+
+
 def pytest_generate_tests(metafunc):
     # "mode" makes a test run as both kinds of user that a world works for
     if "mode" in metafunc.fixturenames:

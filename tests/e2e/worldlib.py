@@ -191,6 +191,11 @@ class World:
     def clear(self, name="all"):
         self.control("fault", {"clear": name})
 
+    def clear_all(self):
+        """No fault but the short polling interval every test world has."""
+        self.clear()
+        self.fault("interval=1")
+
     # ---- its processes
 
     def pids(self, program):
