@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole chain on servers that nobody here wrote: PAM sign-in at glewlwyd and oidc-provider, RS256 and ES256,
 AssumeRoleWithWebIdentity at radosgw, S3 by Debian's boto3 through credential_process."""
+import json
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ pytest_plugins = ("real.fixtures",)
 from real.chain import USER_CODE  # noqa: E402
 
 EVERY = [(kind, alg) for kind in ("glewlwyd", "oidc-provider") for alg in ("RS256", "ES256")]
-DENIED = 4  # wire/outcome.c
+DENIED, DECLINED = 4, 14  # wire/outcome.c
 BY_CLAIM = ("username_claim = preferred_username", "username_claim_is_immutable = yes")
 
 
@@ -99,3 +100,28 @@ def test_the_broker_survives_its_providers(providers, radosgw, chain):
     c.must_sign_in()
     r = c.shim()
     assert r.returncode != 0 and "127.0.0.1" in r.stderr and r.stderr.count("\n") == 1, r.stderr
+
+
+@pytest.mark.parametrize("kind", ["glewlwyd", "oidc-provider"])
+def test_login_from_inside_the_session(kind, providers, radosgw, chain):
+    """No PAM: valetkey login, Debian's AWS CLI, status, logout, and the next call says what to do."""
+    c = chain(providers.get(kind, "RS256"))
+    status, lines, words = c.login()
+    assert status == 0 and lines[-1]["outcome"] == "ok", (lines, words, c.logs())
+    bucket = f"s3://cli-{kind}"
+    made = c.aws("--endpoint-url", radosgw.endpoint, "s3", "mb", bucket)
+    assert made.returncode == 0, made.stderr
+    assert bucket.removeprefix("s3://") in c.aws("--endpoint-url", radosgw.endpoint, "s3", "ls").stdout
+    doc = json.loads(c.cli("status", "--json").stdout)
+    assert doc["identities"][0]["state"] == "signed-in" and doc["identities"][0]["issuer"] == c.provider.issuer
+    assert doc["roles"][0]["state"] == "valid" and doc["roles"][0]["role_arn"] == c.role_arn
+    assert c.cli("logout").returncode == 0
+    r = c.aws("--endpoint-url", radosgw.endpoint, "s3", "ls")
+    assert r.returncode != 0 and "valetkey login" in r.stderr, r.stderr
+
+
+def test_login_declined(providers, chain):
+    provider = providers.get("oidc-provider", "RS256")
+    c = chain(provider)
+    status, lines, words = c.login(provider.deny)
+    assert status == DECLINED and "declined" in words, (status, lines, words)

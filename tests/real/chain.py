@@ -17,7 +17,7 @@ from worldlib import BUILD, ORDINARY, PATIENCE, ROOT, Folder, as_mode, until
 
 from .process import Server
 
-PROGRAMS = ("valetkeyd", "valetkey-broker", "valetkey-credential-process", "pam_valetkey.so")
+PROGRAMS = ("valetkeyd", "valetkey-broker", "valetkey", "valetkey-credential-process", "pam_valetkey.so")
 SAN = "/san-" in BUILD + "/"
 FEDERATED_UID, DAEMON_UID = 1879048192 + os.getpid(), 61184 + os.getpid() % 4096
 S3_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "s3_client.py")
@@ -187,6 +187,27 @@ class Chain:
 
     # ---- the session's programs
 
+    def cli(self, *arguments):
+        return self._run([f"{self.dir}/bin/valetkey", *arguments], self.uid)
+
+    def login(self, approve=None):
+        """valetkey login, from inside the session and without PAM. -> (exit status, its JSON lines, its words)"""
+        p = subprocess.Popen(self._as(self.uid) + [f"{self.dir}/bin/valetkey", "login", "--device", "--json"], env=self._env(), cwd="/",
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            first = p.stdout.readline()
+            if first:
+                (approve or self.provider.approve)(json.loads(first)["user_code"])
+            out, err = p.communicate(timeout=40 * PATIENCE)
+        finally:
+            if p.poll() is None:
+                p.kill()
+                p.wait()
+        return p.returncode, [json.loads(line) for line in (first + out).splitlines()], err
+
+    def aws(self, *arguments):
+        return self._run(["/usr/bin/aws", *arguments], self.uid, AWS_PROFILE="default")
+
     def shim(self, role="s3"):
         return self._run([f"{self.dir}/bin/valetkey-credential-process", role], self.uid)
 
@@ -208,6 +229,10 @@ class Chain:
         return "".join(f"\n---- {n}\n" + open(f"{self.dir}/log/{n}", encoding="utf-8", errors="replace").read()[-6000:] for n in sorted(os.listdir(f"{self.dir}/log")))
 
     def close(self):
-        for s in reversed(self.servers):
+        ends = {s.name: s.end() for s in reversed(self.servers) if s.process.poll() is None}
+        logs = self.logs()
+        for s in self.servers:
             s.stop()
         self.folder.remove()
+        assert not any(ends.values()), (ends, logs)
+        assert "Sanitizer" not in logs and "runtime error" not in logs, logs

@@ -68,6 +68,11 @@ class Server:
 
         wait_until(answers, seconds, f"{self.name} at {url}")
 
+    def end(self, seconds=10):
+        """By SIGTERM; the exit status. Our own programs are to end well, and a leak is said then."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
     def stop(self):
         """At once: what these servers keep is thrown away anyway."""
         if self.process.poll() is None:
