@@ -5,11 +5,13 @@
 #include "run_world.h"
 
 #include "dir.h"
+#include "run_proc.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -218,6 +220,47 @@ static const char *choose_base(const struct world *w, char resolved[PATH_MAX])
         return NULL;
 }
 
+// A world whose supervisor and front died together (a container that was stopped, say) could not remove its
+// folder. It is known by its lock, which nobody holds any more.
+static void sweep_one(const char *base, const char *name)
+{
+        char path[WORLD_PATH];
+        cleanup_fd int dir = -1, lock = -1;
+        struct stat st;
+
+        if (snprintf(path, sizeof path, "%s/%s", base, name) >= (int)sizeof path)
+                return;
+        dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != getuid())
+                return;
+        lock = openat(dir, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+                (void)proc_remove_tree(path); // the next world tries again
+}
+
+static void sweep(const char *base)
+{
+        DIR *d = opendir(base);
+        struct dirent *e;
+
+        while (d && (e = readdir(d))) {
+                if (strlen(e->d_name) == 11 && strncmp(e->d_name, "vk-", 3) == 0 &&
+                        strspn(e->d_name + 3, "0123456789abcdef") == 8)
+                        sweep_one(base, e->d_name);
+        }
+        if (d)
+                closedir(d);
+}
+
+// Held until this process ends, by whatever way.
+static int hold_lock(const struct world *w)
+{
+        char path[WORLD_PATH];
+        int fd = open(world_path(w, path, "lock"), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        return fd < 0 || flock(fd, LOCK_EX) < 0 ? -errno : 0;
+}
+
 int world_make(struct world *w, char announce[128], struct err *err)
 {
         char resolved[PATH_MAX];
@@ -233,6 +276,7 @@ int world_make(struct world *w, char announce[128], struct err *err)
                         w->root ? ", open to every uid" : "");
                 return -ENOENT;
         }
+        sweep(base);
         if (getrandom(random, sizeof random, 0) != sizeof random)
                 return -EIO;
         snprintf(w->dir, sizeof w->dir, "%.100s/vk-%02x%02x%02x%02x", base, random[0], random[1], random[2],
@@ -246,7 +290,9 @@ int world_make(struct world *w, char announce[128], struct err *err)
                 return r;
         }
         // Several uids pass through, none may list it.
-        r = w->root && chmod(w->dir, 0711) < 0 ? -errno : make_tree(w);
+        r = w->root && chmod(w->dir, 0711) < 0 ? -errno : hold_lock(w);
+        if (r == 0)
+                r = make_tree(w);
         if (r == 0)
                 r = write_passwd(w);
         if (r == 0)

@@ -15,17 +15,17 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worldlib import BUILD, PATIENCE, SANDBOX, Folder, as_mode, descendants, http, processes, until
+from worldlib import BUILD, PATIENCE, SANDBOX, Folder, World, as_mode, descendants, http, processes, until
 
 TOP = os.environ.get("VALETKEY_TOP", ".")
 
 
-def run(mode, *args, folder=None, program=SANDBOX, **kw):
+def run(mode, *args, folder=None, program=SANDBOX, others=0, **kw):
     own = folder or Folder(mode)
     try:
         r = subprocess.run([*as_mode(mode), program, "run", *args], env=dict(os.environ, TMPDIR=own.path), text=True,
                            stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * PATIENCE, check=False, **kw)
-        assert own.worlds() == []
+        assert len(own.worlds()) == others
         return r
     finally:
         if folder is None:
@@ -168,6 +168,26 @@ def test_killed_at_random_moments_nothing_stays(mode, victim):
     rng = random.Random(f"{seed}{mode}{victim}")
     for _ in range(5):
         kill_at(mode, rng.uniform(0, 2.5), victim)
+
+
+def test_killed_all_at_once_the_next_world_clears_up(mode):
+    """As when a container is stopped: nobody is left who could remove the folder."""
+    folder = Folder(mode)
+    living = World("--no-sign-in", mode=mode, folder=folder)
+    dead = World("--no-sign-in", mode=mode, folder=folder)
+    try:
+        family = descendants(dead.proc.pid)
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)  # so that none of them can react to the others' end
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        dead.proc.communicate()
+        assert sorted(folder.worlds()) == sorted(os.path.basename(w.dir) for w in (living, dead))
+        assert run(mode, "--no-sign-in", "--", "true", folder=folder, others=1).returncode == 0
+        assert folder.worlds() == [os.path.basename(living.dir)], "and only of the dead"
+    finally:
+        living.close()
+        folder.remove()
 
 
 def test_what_the_command_left_running_is_ended():
