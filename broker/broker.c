@@ -34,7 +34,6 @@ struct broker {
 };
 
 // ---- what roles tell
-// ------------------------------------------------------------------------------------------
 
 static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
 {
@@ -73,7 +72,6 @@ static void on_role_changed(struct role *r, void *arg)
 }
 
 // ---- what keepers tell
-// ----------------------------------------------------------------------------------------
 
 static bool is_of(const struct role *r, const struct keeper *k)
 {
@@ -108,7 +106,6 @@ static void on_identity_changed(struct keeper *k, void *arg)
 }
 
 // ---- what the claims client tells
-// -----------------------------------------------------------------------------
 
 static struct keeper *keeper_for(struct broker *b, const struct grant *g, struct err *err)
 {
@@ -144,7 +141,6 @@ static void on_claimed(struct grant *g, void *arg)
 }
 
 // ---- what doors ask
-// -------------------------------------------------------------------------------------------
 
 void broker_listen(struct broker *b, const struct broker_events *events, void *arg)
 {
@@ -259,7 +255,6 @@ void broker_refresh(struct broker *b, struct role *r)
 }
 
 // ---- life
-// -----------------------------------------------------------------------------------------------------
 
 static int make_identities(struct broker *b)
 {

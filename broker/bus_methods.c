@@ -108,7 +108,6 @@ static void get_credentials(struct bus_call *c, struct role *r, DBusMessageIter 
 }
 
 // ---- org.valetkey.Broker1
-// -------------------------------------------------------------------------------------
 
 static void broker_get_credentials(struct bus_call *c, const struct bus_object *o _unused_)
 {
@@ -190,7 +189,6 @@ static void broker_get_status(struct bus_call *c, const struct bus_object *o _un
 }
 
 // ---- org.valetkey.Identity1
-// -----------------------------------------------------------------------------------
 
 static void identity_sign_in(struct bus_call *c, const struct bus_object *o)
 {
@@ -207,7 +205,6 @@ static void identity_sign_out(struct bus_call *c, const struct bus_object *o)
 }
 
 // ---- org.valetkey.Role1
-// ---------------------------------------------------------------------------------------
 
 static void role_get_credentials_now(struct bus_call *c, const struct bus_object *o)
 {
@@ -230,7 +227,6 @@ static void role_drop_now(struct bus_call *c, const struct bus_object *o)
 }
 
 // ---- org.valetkey.SignIn1
-// -------------------------------------------------------------------------------------
 
 static void sign_in_cancel(struct bus_call *c, const struct bus_object *o)
 {
@@ -246,7 +242,6 @@ static void sign_in_cancel(struct bus_call *c, const struct bus_object *o)
 }
 
 // ---- tables
-// ---------------------------------------------------------------------------------------------------
 
 static const char *const get_credentials_args[] = {"role", "options", "credentials"};
 static const char *const sign_in_args[] = {"identity", "options", "sign_in"};

@@ -32,7 +32,6 @@ struct bus_interface {
 };
 
 // ---- properties
-// -----------------------------------------------------------------------------------------------
 
 static void get_version(const struct bus_object *o _unused_, struct value *v)
 {
@@ -163,7 +162,6 @@ static void get_sign_in_state(const struct bus_object *o, struct value *v)
 }
 
 // ---- tables
-// ---------------------------------------------------------------------------------------------------
 
 static const struct property broker_properties[] = {{"Version", DBUS_TYPE_STRING, get_version}, {0}};
 
@@ -226,7 +224,6 @@ const struct bus_method *bus_interface_methods(const struct bus_interface *i)
 }
 
 // ---- paths
-// ----------------------------------------------------------------------------------------------------
 
 int bus_path(struct buf *out, const char *folder, const char *name)
 {
@@ -284,7 +281,6 @@ bool bus_find(struct bus_service *s, const char *path, struct bus_object *ret)
 }
 
 // ---- reading
-// --------------------------------------------------------------------------------------------------
 
 static bool append_variant(DBusMessageIter *to, const struct property *p, const struct bus_object *o)
 {
@@ -383,7 +379,6 @@ bool bus_append_objects(DBusMessageIter *to, struct bus_service *s)
 }
 
 // ---- introspection
-// --------------------------------------------------------------------------------------------
 
 static void add_args(struct buf *out, const char *signature, const char *const **names, const char *direction)
 {

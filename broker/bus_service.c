@@ -45,7 +45,6 @@ static struct bus_caller *caller_free(struct bus_caller *c)
 }
 
 // ---- methods
-// --------------------------------------------------------------------------------------------------
 
 static bool is_interface(const struct bus_object *o, const char *name)
 {
@@ -167,7 +166,6 @@ static void begin(struct bus_call *c)
 }
 
 // ---- callers
-// --------------------------------------------------------------------------------------------------
 
 static struct bus_caller *caller_find(const struct bus_service *s, const char *name)
 {
@@ -302,7 +300,6 @@ static DBusHandlerResult on_signal(DBusConnection *connection _unused_, DBusMess
 }
 
 // ---- what has changed
-// -----------------------------------------------------------------------------------------
 
 static void emit_changed(
         struct bus_service *s, const char *folder, const char *name, const struct bus_object *o)
@@ -342,7 +339,6 @@ static void on_identity(struct keeper *k, void *arg)
 }
 
 // ---- the connection
-// -------------------------------------------------------------------------------------------
 
 static void disconnect(struct bus_service *s)
 {

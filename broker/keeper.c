@@ -168,7 +168,6 @@ void keeper_put(struct keeper *k, struct grant *g)
 }
 
 // ---- waiters
-// --------------------------------------------------------------------------------------------------
 
 static void waiter_unlink(struct keeper_waiter *w)
 {
@@ -206,7 +205,6 @@ static void needs_login(struct keeper_waiter *w)
 }
 
 // ---- refresh
-// --------------------------------------------------------------------------------------------------
 
 static void refresh_failed(struct keeper *k, enum outcome o, const struct err *err)
 {
@@ -282,7 +280,6 @@ static void on_refreshed(void *arg, struct provider_result *result)
 }
 
 // ---- the next thing to do
-// -------------------------------------------------------------------------------------
 
 enum want {
         WANT_NOTHING, // answered
@@ -429,7 +426,6 @@ struct keeper_waiter *keeper_waiter_free(struct keeper_waiter *w)
 }
 
 // ---- life
-// -----------------------------------------------------------------------------------------------------
 
 // The "secret" of a public client (Google's device flow wants one): a line of a file that anybody may read.
 static int read_client_secret(const char *path, struct secret **ret)

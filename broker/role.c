@@ -127,7 +127,6 @@ static void forget_failure(struct role *r)
 }
 
 // ---- what is handed out
-// ---------------------------------------------------------------------------------------
 
 int64_t role_get_expiration_s(const struct role *r)
 {
@@ -218,7 +217,6 @@ bool role_peek(struct role *r, int64_t min_ttl_s, struct role_answer *ret)
 }
 
 // ---- waiters
-// --------------------------------------------------------------------------------------------------
 
 static void waiter_unlink(struct role_waiter *w)
 {
@@ -310,7 +308,6 @@ static void on_deadline(void *arg)
 }
 
 // ---- flights
-// --------------------------------------------------------------------------------------------------
 
 static void failed(struct role *r, enum outcome o, const struct err *err, const char *request_id)
 {
@@ -472,7 +469,6 @@ struct role_waiter *role_waiter_free(struct role_waiter *w)
 }
 
 // ---- events from outside
-// --------------------------------------------------------------------------------------
 
 void role_refresh(struct role *r)
 {

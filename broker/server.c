@@ -60,7 +60,6 @@ static void conn_free(struct conn *c)
 }
 
 // ---- answers
-// --------------------------------------------------------------------------------------------------
 
 static void send_frame(struct conn *c, struct frame_writer *w, const int *fd, bool last)
 {
@@ -120,7 +119,6 @@ static void send_credentials(struct conn *c, const struct role_answer *a)
 }
 
 // ---- requests
-// -------------------------------------------------------------------------------------------------
 
 static void on_role_answer(void *arg, const struct role_answer *a)
 {
@@ -290,7 +288,6 @@ static const struct request {
 };
 
 // ---- connections
-// ----------------------------------------------------------------------------------------------
 
 static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int *fds _unused_,
         size_t n_fds _unused_, void *arg)

@@ -3,9 +3,10 @@
 // pam_valetkey: the five entry points and the order of their steps. It runs inside sshd, login, gdm, cron: it
 // owns nothing there, keeps nothing between two calls but the handle of a sign-in, and knows four answers.
 //
-//   not ours      PAM_USER_UNKNOWN (authenticate, account), PAM_IGNORE (the rest): proved from files, others
-//   decide ours, good    PAM_SUCCESS ours, not good    the code of wire/outcome.c cannot tell   never success
-//   where it matters: PAM_AUTHINFO_UNAVAIL; a session is not refused for our sake
+//   not ours          PAM_USER_UNKNOWN (authenticate, account), PAM_IGNORE (the rest): proved from files, others decide
+//   ours, good        PAM_SUCCESS
+//   ours, not good    the code of wire/outcome.c
+//   cannot tell       never success where it matters: PAM_AUTHINFO_UNAVAIL; a session is not refused for our sake
 //
 // Every function starts from a failure and has to earn anything better.
 #include "ask.h"
@@ -103,7 +104,6 @@ static void log_fault(const struct call *c, const struct ask *a, const char *wha
 }
 
 // ---- authenticate
-// ----------------------------------------------------------------------------------------------
 
 // A string field into memory of its own, cleaned; NULL when absent or too long.
 static char *dup_text(const struct frame *f, uint16_t tag, size_t max)
@@ -213,7 +213,6 @@ ENTRY int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const cha
 }
 
 // ---- account
-// ---------------------------------------------------------------------------------------------------
 
 ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
@@ -243,7 +242,6 @@ ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char *
 }
 
 // ---- the handle's ways
-// -----------------------------------------------------------------------------------------
 
 // Sends one message about a handle or a user, and waits for MSG_OK.
 static enum outcome tell(struct call *c, uint16_t type, const char *handle, int64_t patience_ms)

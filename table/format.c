@@ -174,7 +174,6 @@ bool table_header_decode(struct table *ret, const uint8_t *p, size_t n, uint64_t
 }
 
 // ---- records
-// ---------------------------------------------------------------------------------------------------
 
 static bool is_printable_ascii(const char *s, bool space)
 {

@@ -69,7 +69,6 @@ static int view_cmp(struct view a, struct view b)
 }
 
 // ---- the lock
-// --------------------------------------------------------------------------------------------------
 
 static int give_to_folder(const struct table_edit *e, int fd)
 {
@@ -125,7 +124,6 @@ static int open_folder(struct table_edit *e, const char *path)
 }
 
 // ---- loading and changing
-// --------------------------------------------------------------------------------------
 
 static int append(struct table_edit *e, const uint8_t *rec, uint32_t len, bool owned)
 {
@@ -320,7 +318,6 @@ struct table_edit *table_edit_free(struct table_edit *e)
 }
 
 // ---- committing
-// ------------------------------------------------------------------------------------------------
 
 static int by_name(const void *a, const void *b)
 {

@@ -64,7 +64,6 @@ static inline void write_text(const char *path, const char *text)
 }
 
 // ---- the application
-// -------------------------------------------------------------------------------------------
 
 static int converse(int n, const struct pam_message **msg, struct pam_response **resp, void *arg)
 {
@@ -140,7 +139,6 @@ static inline void write_service(const char *name, const char *more)
 }
 
 // ---- the fake daemon
-// -------------------------------------------------------------------------------------------
 
 enum fake {
         FAKE_GOOD,
@@ -394,7 +392,6 @@ static inline void fake_end(void)
 }
 
 // ---- the world
-// -------------------------------------------------------------------------------------------------
 
 static inline void add_user(const char *file, enum table_kind kind, const char *name, uint32_t id,
         int64_t success, unsigned flags, int64_t expires)

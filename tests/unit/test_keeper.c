@@ -14,7 +14,6 @@
 #define NOW INT64_C(1800000000)
 
 // ---- the provider
-// ---------------------------------------------------------------------------------------------
 
 struct provider_op {
         provider_done_fn done;
@@ -100,7 +99,6 @@ static void finish(
 }
 
 // ---- the rest of the world
-// ------------------------------------------------------------------------------------
 
 static struct clock_fake clk;
 static struct loop *l;

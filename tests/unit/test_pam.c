@@ -38,7 +38,6 @@ static void exactly_the_five_entry_points(void **state)
 }
 
 // ---- whose user
-// ------------------------------------------------------------------------------------------------
 
 struct row {
         const char *user;
@@ -150,7 +149,6 @@ static void out_of_descriptors_is_no_answer(void **state)
 }
 
 // ---- max_age
-// ---------------------------------------------------------------------------------------------------
 
 static void account_holds_the_age_of_the_last_sign_in(void **state)
 {
@@ -200,7 +198,6 @@ static void the_tables_own_limit_counts_too(void **state)
 }
 
 // ---- what the daemon can do to us
-// ------------------------------------------------------------------------------
 
 static void every_refusal_has_its_code_and_sentence(void **state)
 {
@@ -301,7 +298,6 @@ static void somebody_elses_socket_is_not_believed(void **state)
 }
 
 // ---- the conversation
-// ------------------------------------------------------------------------------------------
 
 static void the_prompt_is_one_clean_message(void **state)
 {
@@ -352,7 +348,6 @@ static void silence_is_kept(void **state)
 }
 
 // ---- the handle's way
-// ------------------------------------------------------------------------------------------
 
 static void expect_commit(void)
 {
@@ -498,7 +493,6 @@ static void a_commit_that_fails_does_not_fail_the_login(void **state)
 }
 
 // ---- a guest's manners
-// -----------------------------------------------------------------------------------------
 
 static unsigned open_descriptors(void)
 {
