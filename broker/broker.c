@@ -13,6 +13,8 @@
 
 #include <inttypes.h>
 
+#define LOOK_EVERY_MS INT64_C(1000)
+
 struct identity {
         struct keeper *keeper;
         struct web_identity web;
@@ -29,6 +31,7 @@ struct broker {
         struct role **roles;
         struct chain *chains; // by role; unused for web-identity roles
         size_t n_identities, n_roles;
+        int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
         const struct broker_events *events;
         void *arg;
 };
@@ -208,10 +211,18 @@ size_t broker_identities(const struct broker *b, struct keeper *const **ret)
 
 void broker_wake(struct broker *b, bool urgent)
 {
-        for (size_t i = 0; i < b->n_identities && !urgent; i++)
-                urgent = keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN;
-        if (urgent)
-                claims_look(b->claims);
+        const struct clock *c = loop_clock(b->loop);
+        int64_t now = c->boot_ms(c);
+        bool wanted = urgent;
+
+        // Where one of several identities is never signed in to, callers shall not become questions to valetkeyd.
+        for (size_t i = 0; i < b->n_identities && !wanted; i++)
+                wanted = now - b->looked_boot_ms >= LOOK_EVERY_MS &&
+                         keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN;
+        if (!wanted)
+                return;
+        b->looked_boot_ms = now;
+        claims_look(b->claims);
 }
 
 static void on_revoked(void *arg, struct provider_result *result)

@@ -217,6 +217,8 @@ class Broker:
         return subprocess.CompletedProcess(p.args, p.returncode, out, err)
 
     def close(self):
+        """Ends everything. A broker that still runs must end well, and none may have met a sanitiser."""
+        ended_by_us = self.proc is not None and self.proc.poll() is None
         procs = ([self.proc] if self.proc else []) + self.procs
         for p in procs:
             if p.poll() is None:
@@ -236,6 +238,11 @@ class Broker:
                     os.kill(pid, signal.SIGTERM)
             except OSError:
                 pass
+        log = self.log()
+        with open(f"{self.dir}/cloud.log", encoding="utf-8", errors="replace") as f:
+            log += f.read()
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert "Sanitizer" not in log and "runtime error" not in log, log
+        assert not ended_by_us or self.proc.returncode == 0, (self.proc.returncode, log)
 
 

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from brokerlib import (ACK, BROKER, CLAIM, CREDENTIALS, ERROR, GET_CREDENTIALS, GRANT, JSON, LOGIN, LOGOUT, NOTHING, OK, STATUS,
                        T_FLOW, T_GRANT, T_GRANT_ID, T_IDENTITY, T_JSON, T_MESSAGE, T_MIN_TTL, T_OUTCOME, T_ROLE, Broker, Daemon,
                        frame, grant_bytes, parse, u32, u64)
-from worldlib import CLI, SHIM, until
+from worldlib import BUILD, CLI, SHIM, until
 
 TOP = os.environ.get("VALETKEY_TOP", os.getcwd())
 
@@ -579,6 +579,18 @@ def test_credentials_over_dbus_are_a_sealed_file(on_bus):
         with os.fdopen(fd) as f:
             assert f.read() == on_bus.shim().stdout
     assert on_bus.stats("AssumeRoleWithWebIdentity") == 1
+
+
+def test_the_c_client(on_bus):
+    helper = f"{BUILD}/tests/helpers/bus_credentials"
+    r = on_bus.run(helper, "dev", "60")
+    assert r.returncode == 0 and r.stdout == on_bus.shim().stdout, r.stderr
+    r = on_bus.run(helper, "nope")
+    assert r.returncode == 1 and r.stderr.startswith("org.valetkey.Error.UnknownRole: no role nope")
+    r = on_bus.run(helper, "de\xffv")
+    assert r.returncode == 1
+    r = on_bus.run(helper, "dev", env={"DBUS_SESSION_BUS_ADDRESS": f"unix:path={on_bus.runtime}/none"})
+    assert r.returncode == 1 and "no session bus" in r.stderr
 
 
 def error_name(fn, *args):
