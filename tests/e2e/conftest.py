@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from sandbox_client import box, own  # noqa: E402
-from worldlib import ROOT, World  # noqa: E402
+from worldlib import SEVERAL, World  # noqa: E402
 
 __all__ = ("box", "own")
 
@@ -60,5 +60,5 @@ def shared_world(one_world):
 def pytest_generate_tests(metafunc):
     # "mode" makes a test run as both kinds of user that a world works for
     if "mode" in metafunc.fixturenames:
-        needs_root = pytest.mark.skipif(not ROOT, reason="worlds of several uids need root")
+        needs_root = pytest.mark.skipif(not SEVERAL, reason="worlds of several uids need root and mount namespaces")
         metafunc.parametrize("mode", [pytest.param("root", marks=needs_root), "user"])

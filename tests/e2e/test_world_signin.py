@@ -132,6 +132,7 @@ def daemon_hung(w):
 def test_without_the_daemon_root_and_local_users_get_in(make_world, how):
     w = make_world("--fault", "interval=1")
     stack(w)
+    w.wait_claimed()
     how(w)
     for user in ("root", "daemon"):  # neither is ours: the tables say so, nobody is asked
         start = time.monotonic()

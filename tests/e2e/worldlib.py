@@ -25,6 +25,8 @@ CLI = f"{BUILD}/valetkey"
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
 ORDINARY = "nobody"  # whom root's tests of "an ordinary user" run as
 ROOT = os.geteuid() == 0
+# A world of several uids is whole only where root may make mount namespaces (the session's account is shown in one).
+SEVERAL = ROOT and subprocess.run(["/usr/bin/unshare", "--mount", "/bin/true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -89,7 +91,7 @@ def as_mode(mode):
 
 class World:
     def __init__(self, *options, mode=None, folder=None, wait=True):
-        self.mode = mode or ("root" if ROOT else "user")
+        self.mode = mode or ("root" if SEVERAL else "user")
         self.own_folder = folder is None
         self.folder = folder or Folder(self.mode)
         self.logs = f"{self.folder.path}/logs"
@@ -195,6 +197,10 @@ class World:
         """No fault but the short polling interval every test world has."""
         self.clear()
         self.fault("interval=1")
+
+    def wait_claimed(self):
+        """The grant is the broker's: what happens to valetkeyd is no matter any more."""
+        until("the broker to claim the grant", lambda: "grant.claimed" in self.log("broker"))
 
     # ---- its processes
 
