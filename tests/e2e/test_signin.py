@@ -262,7 +262,7 @@ def test_the_first_sign_in_binds(fresh):
     assert sign_in(w, "bob", who="alice")["outcome"] == "wrong-subject"
     assert sign_in(w, "bob", who="bob")["type"] == "authenticated"
     row = next(u for u in json.loads(w.verb("user", "list", "--json").stdout) if u["name"] == "bob")
-    assert row["subject"] == SUBJECTS["bob"]
+    assert row["subject"] == SUBJECTS["bob"] and row["uid"] == BOB_UID  # ids do not change
     assert sign_in(w, "bob", who="bob")["type"] == "authenticated"
     assert sign_in(w, "bob", who="alice")["outcome"] == "wrong-subject"
 
