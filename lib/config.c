@@ -278,13 +278,19 @@ struct config *config_unref(struct config *c)
         return NULL;
 }
 
+// For bsearch(), which hands the key over first.
+static int is_role_name(const void *name, const void *role)
+{
+        return strcmp(name, (*(struct config_role *const *)role)->name);
+}
+
 // Borrowed; NULL for a name that is not configured.
 const struct config_role *config_find_role(const struct config *c, const char *name)
 {
-        for (size_t i = 0; i < c->n_roles; i++)
-                if (strcmp(c->roles[i].name, name) == 0)
-                        return &c->roles[i];
-        return NULL;
+        struct config_role *const *found =
+                bsearch(name, c->by_name, c->n_roles, sizeof(*c->by_name), is_role_name);
+
+        return found ? *found : NULL;
 }
 
 // Borrowed; NULL for a name that is not configured.

@@ -54,7 +54,8 @@ struct config {
         size_t n_identities;
         struct config_role *roles;
         size_t n_roles;
-        char *default_role; // NULL
+        struct config_role **by_name; // the same roles in order of their names
+        char *default_role;           // NULL
         struct config_signin signin;
 };
 

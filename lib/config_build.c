@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From settings to structs: every value through its reader, roles filled up from [defaults], and then what one
+// From settings to structs: every value through its reader, roles filled up from their account and from [defaults], and then what one
 // key says held against the others. An error names the place a person must go to: the line of the key where it is
 // set, of the default it came from, or of the section that lacks it.
-#include "config_draft.h"
+#include "config_builder.h"
 
 #include "form.h"
 #include "sts.h"
@@ -11,20 +11,12 @@
 #include <assert.h>
 #include <stdio.h>
 
-struct builder {
-        const struct draft *draft;
-        struct config *c;
-        struct config_defaults defaults;
-        const struct draft_section **identity_sections, **role_sections; // by index in c
-        struct err *err;
-};
-
-// The setting that decides a key of a section: its own, or for inherited ones that of [defaults]; NULL: none.
-static const struct draft_setting *setting_of(
-        const struct builder *b, const struct draft_section *s, const char *key)
+// The setting that decides a key of a section: its own, or for inherited ones that of the account or of
+// [defaults]; NULL: none.
+static const struct draft_setting *setting_of(const struct builder *b, const struct draft_section *s,
+        const struct draft_section *account, const char *key)
 {
-        int k = s ? config_key_find(s->kind, key) : -1;
-        const struct draft_section *defaults;
+        int k = s && key ? config_key_find(s->kind, key) : -1;
 
         if (k < 0)
                 return NULL;
@@ -32,19 +24,37 @@ static const struct draft_setting *setting_of(
                 return &s->settings[k];
         if (!config_key_at((size_t)k)->inherited)
                 return NULL;
-        defaults = draft_find(b->draft, CONFIG_DEFAULTS, NULL);
-        return setting_of(b, defaults, key);
+        if (account) {
+                const struct draft_setting *x = setting_of(b, account, NULL, key);
+
+                if (x)
+                        return x;
+        }
+        return setting_of(b, draft_find(b->draft, CONFIG_DEFAULTS, NULL), NULL, key);
 }
 
-// An error about a key of a section: "FILE:LINE: [role dev] …".
-static int wrong(const struct builder *b, const struct draft_section *s, const char *key, const char *what)
+static int say(const struct builder *b, const struct draft_section *s, const struct draft_setting *x,
+        const char *role, const char *what)
 {
-        const struct draft_setting *x = setting_of(b, s, key);
-
         assert(s);
-        err_set(b->err, "%s:%u: [%s%s%s] %s", x ? x->file : s->file, x ? x->line : s->line,
-                config_kind_name(s->kind), s->name ? " " : "", s->name ? s->name : "", what);
+        err_set(b->err, "%s:%u: [%s%s%s]%s%s %s", x ? x->file : s->file, x ? x->line : s->line,
+                config_kind_name(s->kind), s->name ? " " : "", s->name ? s->name : "", role ? " for " : "",
+                role ? role : "", what);
         return -EBADMSG;
+}
+
+int build_wrong(const struct builder *b, const struct draft_section *s, const char *key, const char *what)
+{
+        return say(b, s, setting_of(b, s, NULL, key), NULL, what);
+}
+
+int build_wrong_role(const struct builder *b, const struct config_role *r, const char *key, const char *what)
+{
+        const struct build_origin *o = &b->origins[r - b->c->roles];
+        const struct draft_section *account = o->account ? o->account->section : NULL;
+
+        return say(b, o->section, setting_of(b, o->section, account, key),
+                o->section->kind == CONFIG_TEMPLATE ? r->name : NULL, what);
 }
 
 static bool setting_is_own(const struct draft_section *s, const char *key)
@@ -54,7 +64,7 @@ static bool setting_is_own(const struct draft_section *s, const char *key)
         return k >= 0 && s->settings[k].value;
 }
 
-static int apply_section(const struct builder *b, const struct draft_section *s, void *base)
+int build_apply(const struct builder *b, const struct draft_section *s, void *base)
 {
         const struct config_key *key;
 
@@ -82,35 +92,41 @@ static size_t count(const struct draft *d, enum config_kind kind)
 
 static int allocate(struct builder *b)
 {
-        size_t identities = count(b->draft, CONFIG_IDENTITY), roles = count(b->draft, CONFIG_ROLE);
+        size_t identities = count(b->draft, CONFIG_IDENTITY);
 
         b->c->identities = calloc(identities + 1, sizeof *b->c->identities);
-        b->c->roles = calloc(roles + 1, sizeof *b->c->roles);
         b->identity_sections = calloc(identities + 1, sizeof *b->identity_sections);
-        b->role_sections = calloc(roles + 1, sizeof *b->role_sections);
-        return b->c->identities && b->c->roles && b->identity_sections && b->role_sections ? 0 : -ENOMEM;
+        b->accounts = calloc(count(b->draft, CONFIG_ACCOUNT) + 1, sizeof *b->accounts);
+        b->templates = calloc(count(b->draft, CONFIG_TEMPLATE) + 1, sizeof *b->templates);
+        return b->c->identities && b->identity_sections && b->accounts && b->templates ? 0 : -ENOMEM;
 }
 
-static int apply_all(struct builder *b)
+// Everything but the roles, which need to know the accounts.
+static int apply_others(struct builder *b)
 {
         struct config *c = b->c;
+        struct config_identity *id;
 
         for (size_t i = 0; i < b->draft->n_sections; i++) {
                 const struct draft_section *s = b->draft->sections[i];
-                char **name = NULL;
                 void *base = NULL;
                 int r;
 
                 switch (s->kind) {
                 case CONFIG_IDENTITY:
                         b->identity_sections[c->n_identities] = s;
-                        base = &c->identities[c->n_identities];
-                        name = &c->identities[c->n_identities++].name;
+                        base = id = &c->identities[c->n_identities++];
+                        id->name = strdup(s->name);
+                        if (!id->name)
+                                return -ENOMEM;
                         break;
-                case CONFIG_ROLE:
-                        b->role_sections[c->n_roles] = s;
-                        base = &c->roles[c->n_roles];
-                        name = &c->roles[c->n_roles++].name;
+                case CONFIG_ACCOUNT:
+                        b->accounts[b->n_accounts].section = s;
+                        base = &b->accounts[b->n_accounts++].conf;
+                        break;
+                case CONFIG_TEMPLATE:
+                        b->templates[b->n_templates].section = s;
+                        base = &b->templates[b->n_templates++].conf;
                         break;
                 case CONFIG_SIGNIN:
                         base = &c->signin;
@@ -118,19 +134,72 @@ static int apply_all(struct builder *b)
                 case CONFIG_DEFAULTS:
                         base = &b->defaults;
                         break;
+                case CONFIG_ROLE:
+                        continue;
                 case CONFIG_KINDS_:
                         return -EINVAL;
                 }
-                if (name) {
-                        *name = strdup(s->name);
-                        if (!*name)
-                                return -ENOMEM;
-                }
-                r = apply_section(b, s, base);
+                r = build_apply(b, s, base);
                 if (r < 0)
                         return err_trace(r);
         }
         return 0;
+}
+
+// Room for all roles there will be.
+static int allocate_roles(struct builder *b)
+{
+        size_t n = count(b->draft, CONFIG_ROLE), more;
+        char text[64];
+
+        for (size_t i = 0; i < b->n_templates; i++) {
+                int r = build_template_count(b, &b->templates[i], &more);
+
+                if (r < 0)
+                        return err_trace(r);
+                n += more;
+                if (n <= CONFIG_ROLES_MAX)
+                        continue;
+                snprintf(text, sizeof text, "makes more than %u roles of all", CONFIG_ROLES_MAX);
+                return build_wrong(b, b->templates[i].section, "accounts", text);
+        }
+        b->c->roles = calloc(n + 1, sizeof *b->c->roles);
+        b->origins = calloc(n + 1, sizeof *b->origins);
+        return b->c->roles && b->origins ? 0 : -ENOMEM;
+}
+
+static int apply_role(struct builder *b, const struct draft_section *s)
+{
+        struct build_origin *origin = &b->origins[b->c->n_roles];
+        struct config_role *role = &b->c->roles[b->c->n_roles++];
+        char account[13];
+        int r;
+
+        origin->section = s;
+        role->name = strdup(s->name);
+        if (!role->name)
+                return -ENOMEM;
+        r = build_apply(b, s, role);
+        if (r == 0 && role->role_arn && sts_role_arn_parse(role->role_arn, NULL, account, NULL) == 0)
+                origin->account = build_find_account(b, account);
+        return r;
+}
+
+// In the order of the files, those of a template where it stands.
+static int apply_roles(struct builder *b)
+{
+        struct build_template *t = b->templates;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < b->draft->n_sections; i++) {
+                const struct draft_section *s = b->draft->sections[i];
+
+                if (s->kind == CONFIG_ROLE)
+                        r = apply_role(b, s);
+                else if (s->kind == CONFIG_TEMPLATE)
+                        r = build_template_expand(b, t++);
+        }
+        return r;
 }
 
 // Fills an unset string.
@@ -150,82 +219,87 @@ static int finish_identity(struct builder *b, size_t i)
         if (!id->type)
                 id->type = SOURCE_OIDC;
         if (!id->issuer)
-                return wrong(b, s, "issuer", "lacks issuer");
+                return build_wrong(b, s, "issuer", "lacks issuer");
         if (!id->client_id)
-                return wrong(b, s, "client_id", "lacks client_id");
+                return build_wrong(b, s, "client_id", "lacks client_id");
         if (id->username_claim && !id->username_claim_is_immutable)
-                return wrong(b, s, "username_claim",
+                return build_wrong(b, s, "username_claim",
                         "username_claim needs username_claim_is_immutable = yes: whoever can rename himself "
                         "at the "
                         "provider would choose whose account he opens");
         if (id->username_strip && !id->username_claim)
-                return wrong(b, s, "username_strip", "username_strip does nothing without username_claim");
+                return build_wrong(
+                        b, s, "username_strip", "username_strip does nothing without username_claim");
         return inherit(&id->groups_claim, "groups");
 }
 
-static int role_identity(struct builder *b, const struct draft_section *s, struct config_role *r)
+static int role_identity(struct builder *b, struct config_role *r)
 {
         char text[160];
 
         if (!r->identity && b->c->n_identities == 1)
                 return inherit(&r->identity, b->c->identities[0].name);
         if (!r->identity)
-                return wrong(b, s, "identity",
+                return build_wrong_role(b, r, "identity",
                         b->c->n_identities ? "must say which identity: there are several"
                                            : "has no identity, and none is configured");
         if (config_find_identity(b->c, r->identity))
                 return 0;
         snprintf(text, sizeof text, "names the identity %.64s, which is not configured", r->identity);
-        return wrong(b, s, "identity", text);
+        return build_wrong_role(b, r, "identity", text);
 }
 
-// Follows source_role to the web-identity role at the bottom, whose identity the whole chain has. More steps than there are
-// roles is a circle.
-static int chain_identity(struct builder *b, const struct draft_section *s, struct config_role *r)
+// Follows source_role to the web-identity role at the bottom, whose identity the whole chain has, or to a role whose chain was
+// followed before. More steps than there are roles is a circle.
+static int chain_identity(struct builder *b, struct config_role *r)
 {
         const struct config_role *at = r;
         char text[160];
 
-        for (size_t steps = 0; at->source_role; steps++) {
+        for (size_t steps = 0; at->source_role && !at->identity; steps++) {
                 const struct config_role *next = config_find_role(b->c, at->source_role);
 
                 if (!next) {
                         snprintf(text, sizeof text, "comes from the role %.64s, which is not configured",
                                 at->source_role);
-                        return wrong(b, s, "source_role", text);
+                        return build_wrong_role(b, at, "source_role", text);
                 }
                 if (steps == b->c->n_roles)
-                        return wrong(b, s, "source_role",
+                        return build_wrong_role(b, r, "source_role",
                                 "comes from itself: its chain of source_role is a circle");
                 at = next;
         }
-        if (at->identity)
-                return inherit(&r->identity, at->identity);
-        return role_identity(b, b->role_sections[at - b->c->roles], r);
+        // All of the chain have it at once, so that no step is gone twice.
+        while (r != at) {
+                if (inherit(&r->identity, at->identity) < 0)
+                        return -ENOMEM;
+                r = &b->c->roles[config_find_role(b->c, r->source_role) - b->c->roles];
+        }
+        return 0;
 }
 
-static int check_kind(struct builder *b, const struct draft_section *s, struct config_role *r)
+static int check_kind(struct builder *b, struct config_role *r)
 {
         if (r->source_role && r->identity)
-                return wrong(b, s, "identity",
+                return build_wrong_role(b, r, "identity",
                         "has both source_role and identity: the identity is its source role's");
         if (!r->source_role && r->external_id)
-                return wrong(
-                        b, s, "external_id", "external_id needs source_role: a web-identity call has none");
+                return build_wrong_role(
+                        b, r, "external_id", "external_id needs source_role: a web-identity call has none");
         if (!r->source_role && r->source_identity)
-                return wrong(b, s, "source_identity",
+                return build_wrong_role(b, r, "source_identity",
                         "source_identity needs source_role: for a web identity the provider's token says it");
         return 0;
 }
 
-static int role_endpoint(struct builder *b, const struct draft_section *s, struct config_role *r)
+static int role_endpoint(struct builder *b, struct config_role *r)
 {
         char text[160], partition[17];
 
         if (r->sts_endpoint)
                 return 0;
         if (!r->sts_region)
-                return wrong(b, s, "sts_region",
+                return build_wrong_role(b, r, "sts_region",
                         "lacks sts_region (or region, or sts_endpoint): which STS is asked?");
         if (sts_role_arn_parse(r->role_arn, partition, NULL, NULL) < 0)
                 return -EINVAL;
@@ -233,35 +307,38 @@ static int role_endpoint(struct builder *b, const struct draft_section *s, struc
                 return 0;
         snprintf(text, sizeof text, "asks the STS of %s, which is in partition %s, for a role in %s",
                 r->sts_region, sts_region_partition(r->sts_region), partition);
-        return wrong(b, s, "sts_region", text);
+        return build_wrong_role(b, r, "sts_region", text);
 }
 
 static int finish_role(struct builder *b, size_t i)
 {
-        const struct draft_section *s = b->role_sections[i];
+        const struct draft_section *s = b->origins[i].section;
+        const struct build_account *a = b->origins[i].account;
         const struct config_defaults *d = &b->defaults;
         struct config_role *r = &b->c->roles[i];
         int result;
 
         if (!r->role_arn)
-                return wrong(b, s, "role_arn", "lacks role_arn");
+                return build_wrong_role(b, r, "role_arn", "lacks role_arn");
         if (!r->duration_s)
                 r->duration_s = d->duration_s ? d->duration_s : 3600;
+        if (a && (inherit(&r->region, a->conf.region) < 0 || inherit(&r->sts_region, a->conf.sts_region) < 0))
+                return -ENOMEM;
         if (inherit(&r->session_name, d->session_name) < 0 || inherit(&r->region, d->region) < 0 ||
                 inherit(&r->sts_region, d->sts_region) < 0 || inherit(&r->sts_region, r->region) < 0 ||
                 inherit(&r->sts_endpoint, d->sts_endpoint) < 0 || inherit(&r->ca_file, d->ca_file) < 0)
                 return -ENOMEM;
         if (r->duration_s < STS_DURATION_MIN_S && !(r->sts_endpoint && url_is_loopback(r->sts_endpoint)))
-                return wrong(b, s, "duration", "duration is less than STS's least, 15m");
+                return build_wrong_role(b, r, "duration", "duration is less than STS's least, 15m");
         if (r->source_role && r->duration_s > STS_DURATION_CHAINED_S) {
                 // What [defaults] says is meant for roles that can have it; what the role says itself is worth a word.
                 r->duration_capped = setting_is_own(s, "duration");
                 r->duration_s = STS_DURATION_CHAINED_S;
         }
-        result = check_kind(b, s, r);
+        result = check_kind(b, r);
         if (result == 0)
-                result = r->source_role ? 0 : role_identity(b, s, r);
-        return result < 0 ? err_trace(result) : role_endpoint(b, s, r);
+                result = r->source_role ? 0 : role_identity(b, r);
+        return result < 0 ? err_trace(result) : role_endpoint(b, r);
 }
 
 static int finish_signin(struct builder *b)
@@ -272,9 +349,9 @@ static int finish_signin(struct builder *b)
         if (b->c->n_identities == 1 && inherit(&x->identity, b->c->identities[0].name) < 0)
                 return -ENOMEM;
         if (x->identity && !config_find_identity(b->c, x->identity))
-                return wrong(b, s, "identity", "names an identity that is not configured");
+                return build_wrong(b, s, "identity", "names an identity that is not configured");
         if (x->max_flows_per_rhost > x->max_flows)
-                return wrong(b, s, "max_flows_per_rhost", "max_flows_per_rhost is more than max_flows");
+                return build_wrong(b, s, "max_flows_per_rhost", "max_flows_per_rhost is more than max_flows");
         return 0;
 }
 
@@ -288,16 +365,30 @@ static int finish(struct builder *b)
                 r = finish_role(b, i);
         for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
                 if (b->c->roles[i].source_role && !b->c->roles[i].identity)
-                        r = chain_identity(b, b->role_sections[i], &b->c->roles[i]);
+                        r = chain_identity(b, &b->c->roles[i]);
         if (r == 0)
                 r = finish_signin(b);
         if (r < 0)
                 return err_trace(r);
         b->c->default_role = TAKE_PTR(b->defaults.default_role);
         if (b->c->default_role && !config_find_role(b->c, b->c->default_role))
-                return wrong(b, draft_find(b->draft, CONFIG_DEFAULTS, NULL), "default_role",
+                return build_wrong(b, draft_find(b->draft, CONFIG_DEFAULTS, NULL), "default_role",
                         "default_role names a role that is not configured");
         return 0;
+}
+
+static void builder_deinit(struct builder *b)
+{
+        for (size_t i = 0; i < b->n_accounts; i++)
+                config_account_deinit(&b->accounts[i].conf);
+        for (size_t i = 0; i < b->n_templates; i++)
+                config_template_deinit(&b->templates[i].conf);
+        config_defaults_deinit(&b->defaults);
+        free(b->identity_sections);
+        free(b->origins);
+        free(b->accounts);
+        free(b->account_names);
+        free(b->templates);
 }
 
 int config_build(struct config *ret, const struct draft *d, struct err *err)
@@ -309,12 +400,18 @@ int config_build(struct config *ret, const struct draft *d, struct err *err)
                 .handle_life_s = 120, .grant_life_s = 600, .max_flows = 64, .max_flows_per_rhost = 4};
         r = allocate(&b);
         if (r == 0)
-                r = apply_all(&b);
+                r = apply_others(&b);
+        if (r == 0)
+                r = build_index_accounts(&b);
+        if (r == 0)
+                r = allocate_roles(&b);
+        if (r == 0)
+                r = apply_roles(&b);
+        if (r == 0)
+                r = build_index_roles(&b);
         if (r == 0)
                 r = finish(&b);
-        config_defaults_deinit(&b.defaults);
-        free(b.identity_sections);
-        free(b.role_sections);
+        builder_deinit(&b);
         if (r < 0)
                 config_deinit(ret);
         return r;
@@ -329,6 +426,7 @@ void config_deinit(struct config *c)
                 config_role_deinit(&c->roles[i]);
         free(c->identities);
         free(c->roles);
+        free(c->by_name);
         free(c->default_role);
         config_signin_deinit(&c->signin);
         *c = (struct config){0};

@@ -28,7 +28,8 @@ static bool user_may_name_identities(const struct draft *d)
 static int check_user(
         const struct draft *d, enum config_kind kind, const struct draft_section *there, struct err *err)
 {
-        if (!d->user || kind == CONFIG_DEFAULTS || kind == CONFIG_ROLE)
+        if (!d->user || kind == CONFIG_DEFAULTS || kind == CONFIG_ROLE || kind == CONFIG_ACCOUNT ||
+                kind == CONFIG_TEMPLATE)
                 return 0;
         if (kind == CONFIG_IDENTITY && there && there->admin)
                 err_set(err, "[identity %s] is the administrator's", there->name);

@@ -48,6 +48,15 @@ static int check_bytes(const char *s, size_t n, struct err *err)
         return 0;
 }
 
+size_t config_name_span(const char *s)
+{
+        size_t n = 0;
+
+        while (is_lower(s[n]) || is_digit(s[n]) || (n > 0 && s[n] && strchr("._/-", s[n])))
+                n++;
+        return n;
+}
+
 // "[kind]" or "[kind name]", blanks allowed where a reader would not see a difference. Changes the line.
 static int read_section(char *s, unsigned line, const struct config_read_handler *h, struct err *err)
 {
@@ -65,8 +74,7 @@ static int read_section(char *s, unsigned line, const struct config_read_handler
                 while (is_blank(*p))
                         p++;
                 name = p;
-                while (is_lower(*p) || is_digit(*p) || (p > name && *p && strchr("._/-", *p)))
-                        p++;
+                p += config_name_span(name);
         }
         if (*p || (name && (!*name || p - name > (ptrdiff_t)CONFIG_NAME_MAX)))
                 return wrong(err, "a name is 1 to 64 of a-z 0-9 . _ / - and begins with a letter or digit");

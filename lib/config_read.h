@@ -18,6 +18,9 @@ struct config_read_handler {
         void *arg;
 };
 
+// How many bytes at the start of s could be a name (of any length).
+size_t config_name_span(const char *s);
+
 // Reads n bytes. All strings are borrowed for the call. A handler's non-zero result stops and is returned.
 // 0, -EBADMSG, -ENOMEM. Every error text, also a handler's, is given "FILE:LINE: " in front.
 int config_read(const char *file, const char *text, size_t n, const struct config_read_handler *h,

@@ -4,9 +4,12 @@
 // other keys ("the role's identity exists") is checked when everything has been read (config_build.c).
 #include "config_schema.h"
 
+#include "config_read.h"
 #include "form.h"
 #include "sts.h"
 #include "timefmt.h"
+
+#include <stdio.h>
 
 #define KEY_PREFIX(kind) (strlen(config_kind_name(kind)) + 1)
 
@@ -153,6 +156,49 @@ static int set_role_arn(void *field, const char *value, struct err *err)
         return set_text(field, value, err);
 }
 
+// A role's name in IAM, with its path where it has one: what stands behind "role/" in its ARN.
+static int set_role_name(void *field, const char *value, struct err *err)
+{
+        cleanup_free char *arn = NULL;
+        bool ok = value[0] != '/' && !strstr(value, "//");
+
+        if (asprintf(&arn, "arn:aws:iam::123456789012:role/%s", value) < 0) {
+                arn = NULL;
+                return -ENOMEM;
+        }
+        if (!ok || sts_role_arn_parse(arn, NULL, NULL, NULL) < 0)
+                return wrong(err, "must be a role's name in IAM, with its path if it has one, like team/dev");
+        return set_text(field, value, err);
+}
+
+static int set_alias(void *field, const char *value, struct err *err)
+{
+        size_t n = config_name_span(value);
+
+        if (value[n] || n == 0 || n > CONFIG_NAME_MAX)
+                return wrong(err, "must be 1 to 64 of a-z 0-9 . _ / - and begin with a letter or digit");
+        if (n == 12 && strspn(value, "0123456789") == 12)
+                return wrong(err, "must not look like an account's id");
+        return set_text(field, value, err);
+}
+
+// What roles' names are made by; whether it makes names is seen when they are made.
+static int set_pattern(void *field, const char *value, struct err *err)
+{
+        for (const char *p = value; *p;) {
+                size_t n = strcspn(p, "{}");
+
+                p += n;
+                if (strncmp(p, "{account}", 9) == 0)
+                        p += 9;
+                else if (strncmp(p, "{role}", 6) == 0)
+                        p += 6;
+                else if (*p)
+                        return wrong(err, "must be made of {account}, {role} and what names are made of");
+        }
+        return set_text(field, value, err);
+}
+
 // Characters of STS's names and some more; STS looks at the length again.
 static int set_matching(
         void *field, const char *value, const char *more, size_t max, const char *what, struct err *err)
@@ -228,7 +274,9 @@ static const struct {
 } kinds[CONFIG_KINDS_] = {
         [CONFIG_DEFAULTS] = {"defaults", false},
         [CONFIG_IDENTITY] = {"identity", true},
+        [CONFIG_ACCOUNT] = {"account", true},
         [CONFIG_ROLE] = {"role", true},
+        [CONFIG_TEMPLATE] = {"role-template", true},
         [CONFIG_SIGNIN] = {"signin", false},
 };
 
@@ -236,6 +284,9 @@ static const struct {
 #define D(key, field, ...) {"defaults " key, CONFIG_DEFAULTS, offsetof(struct config_defaults, field), __VA_ARGS__}
 #define I(key, field, ...) {"identity " key, CONFIG_IDENTITY, offsetof(struct config_identity, field), __VA_ARGS__}
 #define R(key, field, ...) {"role " key,     CONFIG_ROLE,     offsetof(struct config_role, field),     __VA_ARGS__}
+#define A(key, field, ...) {"account " key,  CONFIG_ACCOUNT,  offsetof(struct config_account, field),  __VA_ARGS__}
+#define T(key, field, ...) \
+        {"role-template " key, CONFIG_TEMPLATE, offsetof(struct config_template, field), __VA_ARGS__}
 #define S(key, field, ...) {"signin " key,   CONFIG_SIGNIN,   offsetof(struct config_signin, field),   __VA_ARGS__}
 
 static const struct config_key keys[] = {
@@ -262,6 +313,10 @@ static const struct config_key keys[] = {
         I("groups_claim",                groups_claim,                false, false, set_word),
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
 
+        A("alias",                       alias,                       false, false, set_alias),
+        A("region",                      region,                      false, false, set_region),
+        A("sts_region",                  sts_region,                  false, false, set_region),
+
         R("identity",                    identity,                    false, false, set_reference),
         R("source_role",                 source_role,                 false, false, set_reference),
         R("role_arn",                    role_arn,                    false, false, set_role_arn),
@@ -275,6 +330,22 @@ static const struct config_key keys[] = {
         R("sts_region",                  sts_region,                  false, true,  set_region),
         R("sts_endpoint",                sts_endpoint,                false, true,  set_url),
         R("ca_file",                     ca_file,                     false, true,  set_path),
+
+        T("accounts",                    accounts,                    false, false, set_words),
+        T("role_name",                   role_name,                   false, false, set_role_name),
+        T("name",                        name,                        false, false, set_pattern),
+        T("identity",                    role.identity,               false, false, set_reference),
+        T("source_role",                 role.source_role,            false, false, set_reference),
+        T("external_id",                 role.external_id,            false, false, set_external_id),
+        T("source_identity",             role.source_identity,        false, false, set_source_identity),
+        T("session_policy",              role.session_policy,         false, false, set_path),
+        T("policy_arns",                 role.policy_arns,            false, false, set_policy_arns),
+        T("duration",                    role.duration_s,             false, true,  set_duration),
+        T("session_name",                role.session_name,           false, true,  set_session_name),
+        T("region",                      role.region,                 false, true,  set_region),
+        T("sts_region",                  role.sts_region,             false, true,  set_region),
+        T("sts_endpoint",                role.sts_endpoint,           false, true,  set_url),
+        T("ca_file",                     role.ca_file,                false, true,  set_path),
 
         S("identity",                    identity,                    true,  false, set_reference),
         S("max_age",                     max_age_s,                   true,  false, set_age),
@@ -358,6 +429,21 @@ void config_role_deinit(struct config_role *r)
         free(r->sts_region);
         free(r->sts_endpoint);
         free(r->ca_file);
+}
+
+void config_account_deinit(struct config_account *a)
+{
+        free(a->alias);
+        free(a->region);
+        free(a->sts_region);
+}
+
+void config_template_deinit(struct config_template *t)
+{
+        free_words(t->accounts);
+        free(t->role_name);
+        free(t->name);
+        config_role_deinit(&t->role);
 }
 
 void config_defaults_deinit(struct config_defaults *d)

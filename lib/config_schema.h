@@ -9,7 +9,9 @@
 enum config_kind {
         CONFIG_DEFAULTS,
         CONFIG_IDENTITY,
+        CONFIG_ACCOUNT,
         CONFIG_ROLE,
+        CONFIG_TEMPLATE,
         CONFIG_SIGNIN,
         CONFIG_KINDS_
 };
@@ -21,17 +23,30 @@ struct config_defaults {
         bool user_identities;
 };
 
+// [account ID]: what roles in it inherit.
+struct config_account {
+        char *alias, *region, *sts_region;
+};
+
+// [role-template NAME]: roles of one kind in many accounts.
+struct config_template {
+        char **accounts;         // aliases or ids; or "*" alone
+        char *role_name;         // in IAM, with its path
+        char *name;              // the pattern of the roles' names; NULL: {account}/{role}
+        struct config_role role; // what every one of them has; last, its keys are told by their offset
+};
+
 struct config_key {
         const char *name; // "role duration"
         enum config_kind kind;
         size_t offset;   // in the struct of its kind
         bool admin_only; // not in a user's file
-        bool inherited;  // a role without it has that of [defaults]
+        bool inherited;  // a role without it has that of its account or of [defaults]
         // Reads value into the field. 0, -ENOMEM, -EBADMSG (err says what the value should be).
         int (*set)(void *field, const char *value, struct err *err);
 };
 
-#define CONFIG_KEYS_MAX 64u
+#define CONFIG_KEYS_MAX 96u
 
 const char *config_kind_name(enum config_kind k);
 bool config_kind_is_named(enum config_kind k);            // "[role NAME]", not "[signin]"
@@ -41,5 +56,7 @@ int config_key_find(enum config_kind k, const char *key); // its number, or -1
 
 void config_identity_deinit(struct config_identity *i);
 void config_role_deinit(struct config_role *r);
+void config_account_deinit(struct config_account *a);
+void config_template_deinit(struct config_template *t);
 void config_defaults_deinit(struct config_defaults *d);
 void config_signin_deinit(struct config_signin *s);
