@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """valetkey-sandbox run: the world it makes, the status it returns, and that nothing stays, whoever dies first."""
 import os
+import pty
 import random
 import re
 import shutil
@@ -126,6 +127,49 @@ def test_signals_reach_the_command():
             p.kill()
             p.communicate()
             folder.remove()
+
+
+def test_the_terminals_interrupt_is_heard_once():
+    """^C goes to the command by the terminal; the front must not send it a second time, nor a service hear it."""
+    folder = Folder("user")
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ["TMPDIR"] = folder.path
+        argv = [*as_mode("user"), SANDBOX, "run", "--no-sign-in", "--", "/usr/bin/python3", "-c", COUNT_INTERRUPTS]
+        os.execv(argv[0], argv)
+    try:
+        text = b""
+        for expected, sent in ((b"ready", b"\x03"), (b"heard 1", b""), (b"done", b"")):
+            while expected not in text:
+                more = os.read(fd, 4096)
+                assert more, text
+                text += more
+            os.write(fd, sent)
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        assert b"heard 2" not in text
+        assert folder.worlds() == []
+    finally:
+        os.close(fd)
+        folder.remove()
+
+
+COUNT_INTERRUPTS = """
+import signal, sys, time
+heard = 0
+def hear(*_):
+    global heard
+    heard += 1
+    print("heard", heard, flush=True)
+signal.signal(signal.SIGINT, hear)
+print("ready", flush=True)
+end = time.monotonic() + 30
+while not heard and time.monotonic() < end:
+    time.sleep(0.01)
+time.sleep(0.5)  # a second one would come at once
+print("done", flush=True)
+sys.exit(7)
+"""
 
 
 def family_gone(folder, family):
