@@ -233,6 +233,33 @@ int packet_listen_path(struct packet_listener **ret, struct loop *l, const char 
         return 0;
 }
 
+void packet_listener_pause(struct packet_listener *p, bool paused)
+{
+        timer_disarm(p->pause);
+        watch_set(p->watch, paused ? 0 : WATCH_READ);
+}
+
+int packet_listener_get_fd(const struct packet_listener *p)
+{
+        return p->fd;
+}
+
+void packet_listener_own(struct packet_listener *p, const char *path)
+{
+        struct stat st;
+
+        if (strlen(path) >= sizeof p->path || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+                return;
+        memcpy(p->path, path, strlen(path) + 1);
+        p->dev = st.st_dev;
+        p->ino = st.st_ino;
+}
+
+bool packet_listener_owns(const struct packet_listener *p)
+{
+        return p->path[0];
+}
+
 // Connections live on and are freed by their owners. The path goes when it is still the one bound here.
 struct packet_listener *packet_listener_free(struct packet_listener *p)
 {

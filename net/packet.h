@@ -34,6 +34,12 @@ int packet_listen_path(struct packet_listener **ret, struct loop *l, const char 
         void (*accepted)(struct packet_conn *c, void *arg), void *arg) _must_check_;
 int packet_listen_fd(struct packet_listener **ret, struct loop *l, int fd,
         void (*accepted)(struct packet_conn *c, void *arg), void *arg) _must_check_; // takes fd
+// paused: connections wait in the socket's queue. For a program that hands the socket over.
+void packet_listener_pause(struct packet_listener *p, bool paused);
+int packet_listener_get_fd(const struct packet_listener *p); // borrowed
+// The socket at path was bound by the program that handed it over: remove it in the end.
+void packet_listener_own(struct packet_listener *p, const char *path);
+bool packet_listener_owns(const struct packet_listener *p);
 struct packet_listener *packet_listener_free(struct packet_listener *p);
 // At most this many connections in all and of one uid (512 and 256 unless told). Root is held to the first.
 void packet_listener_limit(struct packet_listener *p, unsigned all, unsigned of_uid);

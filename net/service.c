@@ -93,9 +93,15 @@ int service_take_fd(struct service_fds *f, const char *name)
         return -1;
 }
 
-int service_notify(const char *state)
+static int notify(const char *state, int passed)
 {
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        struct iovec io = {.iov_base = (void *)(uintptr_t)state, .iov_len = strlen(state)};
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control = {.room = {0}};
+        struct msghdr m = {.msg_name = &addr, .msg_iov = &io, .msg_iovlen = 1};
         const char *path = getenv("NOTIFY_SOCKET");
         cleanup_fd int fd = -1;
         size_t n;
@@ -108,11 +114,26 @@ int service_notify(const char *state)
         memcpy(addr.sun_path, path, n);
         if (addr.sun_path[0] == '@')
                 addr.sun_path[0] = 0; // an abstract address
+        m.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+        if (passed >= 0) {
+                m.msg_control = &control;
+                m.msg_controllen = sizeof control;
+                control.header = (struct cmsghdr){
+                        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+                memcpy(CMSG_DATA(&control.header), &passed, sizeof passed);
+        }
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
-        if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&addr,
-                    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+        if (fd < 0 || sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
                 return -errno;
         return 0;
+}
+
+int service_notify(const char *state)
+{
+        return notify(state, -1);
+}
+
+int service_notify_fd(const char *state, int fd)
+{
+        return notify(state, fd);
 }

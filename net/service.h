@@ -25,3 +25,5 @@ int service_take_fd(struct service_fds *f, const char *name); // -1: there is no
 
 // Says state ("READY=1", "STOPPING=1") to whoever $NOTIFY_SOCKET names. 0, also where nobody is named; -errno.
 int service_notify(const char *state);
+// The same with a descriptor: for "FDSTORE=1".
+int service_notify_fd(const char *state, int fd);
