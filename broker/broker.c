@@ -8,6 +8,7 @@
 #include "log.h"
 #include "schedule.h"
 #include "sign_in.h"
+#include "store.h"
 #include "web_identity.h"
 #include "chain.h"
 
@@ -29,6 +30,7 @@ struct broker {
         struct identity *identities;
         struct keeper **keepers; // the same in the order of the configuration, for those who ask
         struct role **roles;
+        struct store *store;
         struct chain *chains; // by role; unused for web-identity roles
         size_t n_identities, n_roles;
         int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
@@ -52,6 +54,7 @@ static void on_obtained(struct role *r, const struct sts_credentials *c, void *a
         if (life <= SCHEDULE_SHORT_S && conf->duration_s > SCHEDULE_SHORT_S / 2)
                 log_event(LOG_E_WARNING, "role.short_session", "role=%s life=%" PRId64 " hint=%s", conf->name,
                         life, "some SDKs ask anew on every call for sessions of 15 minutes; raise duration");
+        store_save_soon(b->store);
         if (b->events && b->events->role_rotated)
                 b->events->role_rotated(r, b->arg);
 }
@@ -70,6 +73,7 @@ static void on_role_changed(struct role *r, void *arg)
 {
         struct broker *b = arg;
 
+        store_save_soon(b->store);
         if (b->events && b->events->role_changed)
                 b->events->role_changed(r, b->arg);
 }
@@ -98,6 +102,14 @@ static void on_ended(struct keeper *k, bool signed_out, void *arg)
         for (size_t i = 0; signed_out && i < b->n_roles; i++)
                 if (is_of(b->roles[i], k))
                         role_drop(b->roles[i]);
+}
+
+static void on_tokens(struct keeper *k _unused_, void *arg)
+{
+        struct broker *b = arg;
+
+        if (b->store)
+                store_save(b->store); // it says itself why not, and what is no longer true is cleared
 }
 
 static void on_identity_changed(struct keeper *k, void *arg)
@@ -130,6 +142,13 @@ static struct keeper *keeper_for(struct broker *b, const struct grant *g, struct
 static bool on_acceptable(const struct grant *g, struct err *err, void *arg)
 {
         return keeper_for(arg, g, err) != NULL;
+}
+
+static bool on_pending(void *arg)
+{
+        struct broker *b = arg;
+
+        return !b->store || store_save(b->store) == 0;
 }
 
 static void on_claimed(struct grant *g, void *arg)
@@ -256,6 +275,27 @@ void broker_sign_out(struct broker *b, struct keeper *k)
         keeper_drop(k);
 }
 
+int broker_store(struct broker *b)
+{
+        return b->store ? store_save(b->store) : 0;
+}
+
+bool broker_is_refreshing(const struct broker *b)
+{
+        for (size_t i = 0; i < b->n_identities; i++)
+                if (keeper_is_refreshing(b->keepers[i]))
+                        return true;
+        return false;
+}
+
+bool broker_is_busy(const struct broker *b)
+{
+        for (size_t i = 0; i < b->n_identities; i++)
+                if (b->identities[i].revoke || *keeper_sign_in_slot(b->keepers[i]))
+                        return true;
+        return broker_is_refreshing(b);
+}
+
 void broker_refresh(struct broker *b, struct role *r)
 {
         if (r)
@@ -270,7 +310,7 @@ void broker_refresh(struct broker *b, struct role *r)
 static int make_identities(struct broker *b)
 {
         static const struct keeper_events events = {
-                .granted = on_granted, .ended = on_ended, .changed = on_identity_changed};
+                .granted = on_granted, .ended = on_ended, .changed = on_identity_changed, .store = on_tokens};
 
         b->identities = calloc(b->config->n_identities + 1, sizeof *b->identities);
         b->keepers = calloc(b->config->n_identities + 1, sizeof *b->keepers);
@@ -330,9 +370,31 @@ static int make_roles(struct broker *b)
         return 0;
 }
 
+static int make_store(struct broker *b, struct state *state)
+{
+        const struct store_parts parts = {
+                .loop = b->loop,
+                .state = state,
+                .config = b->config,
+                .keepers = b->keepers,
+                .roles = b->roles,
+                .claims = b->claims,
+        };
+        struct store *s;
+        int r = store_new(&s, &parts);
+
+        if (r < 0)
+                return r;
+        // It is filled while nothing is stored: what has not been read back yet must not be written over.
+        r = store_restore(s);
+        b->store = s;
+        return r < 0 ? r : 0;
+}
+
 int broker_new(struct broker **ret, const struct broker_options *o)
 {
-        static const struct claims_events events = {.acceptable = on_acceptable, .claimed = on_claimed};
+        static const struct claims_events events = {
+                .acceptable = on_acceptable, .claimed = on_claimed, .store = on_pending};
         struct broker *b = calloc(1, sizeof *b);
         int r;
 
@@ -346,6 +408,8 @@ int broker_new(struct broker **ret, const struct broker_options *o)
                 r = make_identities(b);
         if (r == 0)
                 r = make_roles(b);
+        if (r == 0 && o->state)
+                r = make_store(b, o->state);
         if (r < 0) {
                 broker_free(b);
                 return err_trace(r);
@@ -360,6 +424,7 @@ struct broker *broker_free(struct broker *b)
         if (!b)
                 return NULL;
         b->events = NULL;
+        b->store = store_free(b->store);
         // Flights first: a chained role's waits at another role.
         for (size_t i = 0; i < b->n_roles; i++)
                 role_stop(b->roles[i]);

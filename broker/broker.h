@@ -6,6 +6,7 @@
 
 #include "keeper.h"
 #include "role.h"
+#include "state.h"
 
 struct broker;
 struct broker_options {
@@ -14,6 +15,7 @@ struct broker_options {
         struct config *config;  // a reference is taken
         const char *claim_path; // of valetkeyd's claim.sock
         uid_t server_uid;       // who valetkeyd runs as
+        struct state *state;    // borrowed; what is in it is restored. NULL: nothing is stored
 };
 int broker_new(struct broker **ret, const struct broker_options *o) _must_check_;
 struct broker *broker_free(struct broker *b); // after the doors; wipes everything
@@ -37,6 +39,10 @@ size_t broker_identities(const struct broker *b, struct keeper *const **ret);
 void broker_wake(struct broker *b, bool urgent);
 // Wipes the tokens and role sessions of one identity; revokes where the configuration says so.
 void broker_sign_out(struct broker *b, struct keeper *k);
+// Stores everything now. 0 or -errno.
+int broker_store(struct broker *b) _must_check_;
+bool broker_is_refreshing(const struct broker *b); // a refresh token is under way
+bool broker_is_busy(const struct broker *b); // that, or a person signs in, or a sign-out is told a provider
 // Fetches one role anew, or all that were asked for (NULL).
 void broker_refresh(struct broker *b, struct role *r);
 // The status document of valetkey(1), "status --json". 0 or -ENOMEM.

@@ -445,6 +445,11 @@ int bus_service_new(struct bus_service **ret, struct broker *b)
         return 0;
 }
 
+bool bus_service_is_idle(const struct bus_service *s)
+{
+        return !s->calls && (!s->bus || !dbus_connection_has_messages_to_send(bus_connection(s->bus)));
+}
+
 struct bus_service *bus_service_free(struct bus_service *s)
 {
         if (!s)

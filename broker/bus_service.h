@@ -10,4 +10,6 @@
 struct bus_service;
 // A machine without a session bus is no error. The broker's events are listened to.
 int bus_service_new(struct bus_service **ret, struct broker *b) _must_check_;
+bool bus_service_is_idle(
+        const struct bus_service *s); // every call is answered, and the answers are on their way
 struct bus_service *bus_service_free(struct bus_service *s); // before the broker

@@ -48,7 +48,7 @@ struct claims {
         struct timer *timer; // begins a look, and bounds it
         struct grant pending;
         uint64_t pending_id;
-        bool pending_full, pending_acked;
+        bool pending_full, pending_stored, pending_acked;
         unsigned resumed;
         uint64_t
                 used_id; // of the last grant used, and which one that was: should a daemon that hung offer it
@@ -56,12 +56,21 @@ struct claims {
         struct claims_waiter *waiters;
 };
 
+static bool store(struct claims *c)
+{
+        return !c->events->store || c->events->store(c->arg);
+}
+
 static void pending_drop(struct claims *c)
 {
+        bool stored = c->pending_stored;
+
         if (c->pending_full)
                 grant_deinit(&c->pending);
         c->pending = (struct grant){0};
-        c->pending_full = c->pending_acked = false;
+        c->pending_full = c->pending_stored = c->pending_acked = false;
+        if (stored)
+                (void)store(c); // it has said why not, and there is nothing to lose
 }
 
 static void pending_use(struct claims *c)
@@ -70,13 +79,14 @@ static void pending_use(struct claims *c)
         char print[9];
 
         c->pending = (struct grant){0};
-        c->pending_full = c->pending_acked = false;
+        c->pending_full = c->pending_stored = c->pending_acked = false;
         log_fingerprint(print, secret_str(g.id_token), secret_len(g.id_token));
         if (c->used_id != c->pending_id || strcmp(c->used, print) != 0) {
                 c->used_id = c->pending_id;
                 memcpy(c->used, print, sizeof c->used);
                 c->events->claimed(&g, c->arg);
         }
+        (void)store(c);
         grant_deinit(&g);
 }
 
@@ -161,6 +171,11 @@ static void on_grant(struct claims *c, const struct frame *f)
         c->pending_id = id;
         if (!c->events->acceptable(&c->pending, &err, c->arg)) {
                 fail_look(c, err.text);
+                return;
+        }
+        c->pending_stored = true;
+        if (!store(c)) {
+                fail_look(c, "it cannot be stored");
                 return;
         }
         c->phase = ACKED;
@@ -268,6 +283,24 @@ static void on_timer(void *arg)
                 fail_look(c, "valetkeyd does not answer");
                 break;
         }
+}
+
+const struct grant *claims_get_pending(const struct claims *c, uint64_t *ret_id)
+{
+        *ret_id = c->pending_id;
+        return c->pending_stored ? &c->pending : NULL;
+}
+
+uint64_t claims_get_used(const struct claims *c, const char **ret_print)
+{
+        *ret_print = c->used;
+        return c->used_id;
+}
+
+void claims_set_used(struct claims *c, uint64_t id, const char *print)
+{
+        c->used_id = id;
+        snprintf(c->used, sizeof c->used, "%s", print);
 }
 
 void claims_look(struct claims *c)

@@ -16,6 +16,9 @@ struct claims_events {
         bool (*acceptable)(const struct grant *g, struct err *err, void *arg);
         // It is ours now: take it (move and zero the struct).
         void (*claimed)(struct grant *g, void *arg);
+        // What claims_get_pending() gives has changed. False where it could not be stored: then it is not
+        // acknowledged. May be NULL.
+        bool (*store)(void *arg);
 };
 
 // path: of claim.sock, copied. server_uid: who must be listening there; root always may (it is who listens
@@ -23,6 +26,12 @@ struct claims_events {
 int claims_new(struct claims **ret, struct loop *l, const char *path, uid_t server_uid,
         const struct claims_events *events, void *arg) _must_check_;
 struct claims *claims_free(struct claims *c); // after its waiters
+
+// A grant that is stored and acknowledged, or about to be, and not yet used; NULL: there is none.
+const struct grant *claims_get_pending(const struct claims *c, uint64_t *ret_id);
+// Which grant was used last: it is known when it is offered again. The print: eight characters and a NUL; "" for none.
+uint64_t claims_get_used(const struct claims *c, const char **ret_print);
+void claims_set_used(struct claims *c, uint64_t id, const char *print);
 
 // Looks once more, soon. However often it is called during a look, one more follows.
 void claims_look(struct claims *c);

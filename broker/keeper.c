@@ -98,6 +98,12 @@ static int64_t token_margin_s(const struct keeper *k)
         return quarter < 0 ? 0 : quarter < MARGIN_S ? quarter : MARGIN_S;
 }
 
+static void store(struct keeper *k)
+{
+        if (k->events->store)
+                k->events->store(k, k->arg);
+}
+
 static void wipe(struct keeper *k)
 {
         if (k->refresh)
@@ -120,6 +126,7 @@ static void end_grant(struct keeper *k, const char *why)
         err_clear(&k->reason);
         err_set(&k->reason, "%s", why);
         k->events->ended(k, false, k->arg);
+        store(k);
         changed(k);
 }
 
@@ -132,6 +139,7 @@ void keeper_drop(struct keeper *k)
         if (had)
                 log_event(LOG_E_NOTICE, "grant.ended", "identity=%s reason=%s", k->conf->name, "signed out");
         k->events->ended(k, true, k->arg);
+        store(k);
         changed(k);
         kick(k);
 }
@@ -148,7 +156,7 @@ static char *person_of(const struct grant *g)
         return s;
 }
 
-void keeper_put(struct keeper *k, struct grant *g)
+static bool take(struct keeper *k, struct grant *g, int64_t token_since_s)
 {
         cleanup_free char *person = person_of(g);
         // When memory does not even reach for a name, nobody is taken for the same person.
@@ -159,10 +167,24 @@ void keeper_put(struct keeper *k, struct grant *g)
         *g = (struct grant){0};
         k->has = true;
         k->serial++;
-        k->token_since_s = clock_wall_s(loop_clock(k->loop));
+        k->token_since_s = token_since_s;
         free_and_replace(k->last_person, person);
         err_clear(&k->reason);
+        return same;
+}
+
+void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bool no_id_token_on_refresh)
+{
+        take(k, g, token_since_s);
+        k->refresh_is_useless = no_id_token_on_refresh;
+}
+
+void keeper_put(struct keeper *k, struct grant *g)
+{
+        bool same = take(k, g, clock_wall_s(loop_clock(k->loop)));
+
         k->events->granted(k, same, k->arg);
+        store(k); // after the role sessions of another person are gone
         changed(k);
         kick(k);
 }
@@ -258,6 +280,7 @@ static void refreshed(struct keeper *k, struct provider_result *result)
         } else {
                 k->refresh_is_useless = true;
         }
+        store(k);
         log_event(LOG_E_INFO, "grant.refreshed", "identity=%s id_token=%s expires=%" PRId64, k->conf->name,
                 k->refresh_is_useless ? "none" : "new", k->grant.id_token_exp_s);
         changed(k);
@@ -271,7 +294,10 @@ static void on_refreshed(void *arg, struct provider_result *result)
                 refreshed(k, result);
         } else {
                 // The old one is spent, though what came with the new one could not be verified just now.
-                take_refresh_token(k, &result->tokens);
+                if (result->tokens.refresh_token) {
+                        take_refresh_token(k, &result->tokens);
+                        store(k);
+                }
                 refresh_failed(k, result->outcome, &result->err);
         }
         // A grant that ended has freed the operation already.
@@ -508,6 +534,21 @@ const struct config_identity *keeper_get_config(const struct keeper *k)
 const struct grant *keeper_get_grant(const struct keeper *k)
 {
         return k->has ? &k->grant : NULL;
+}
+
+int64_t keeper_get_token_since_s(const struct keeper *k)
+{
+        return k->token_since_s;
+}
+
+bool keeper_gets_no_id_token(const struct keeper *k)
+{
+        return k->refresh_is_useless;
+}
+
+bool keeper_is_refreshing(const struct keeper *k)
+{
+        return k->refresh;
 }
 
 const char *keeper_get_reason(const struct keeper *k)

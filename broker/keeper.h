@@ -23,6 +23,8 @@ struct keeper_events {
         // It ended: refused by the provider, or signed out (signed_out).
         void (*ended)(struct keeper *k, bool signed_out, void *arg);
         void (*changed)(struct keeper *k, void *arg);
+        // Its tokens are others now: store them, before anything else happens. May be NULL.
+        void (*store)(struct keeper *k, void *arg);
 };
 
 // conf is borrowed and outlives the keeper; claims may be NULL (no valetkeyd on this machine).
@@ -32,6 +34,8 @@ struct keeper *keeper_free(struct keeper *k); // after its waiters
 
 // Takes the grant: g is moved out and zeroed. It replaces the one before, without revoking that.
 void keeper_put(struct keeper *k, struct grant *g);
+// Takes a grant that was stored by a broker before this one: nobody is told, and nothing is stored.
+void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bool no_id_token_on_refresh);
 // Wipes the tokens.
 void keeper_drop(struct keeper *k);
 
@@ -53,7 +57,10 @@ struct keeper_waiter *keeper_waiter_free(struct keeper_waiter *w);
 enum keeper_state keeper_get_state(const struct keeper *k);
 const struct config_identity *keeper_get_config(const struct keeper *k);
 const struct grant *keeper_get_grant(const struct keeper *k); // NULL while there is none
-const char *keeper_get_reason(const struct keeper *k);        // why the last grant ended, or ""
+int64_t keeper_get_token_since_s(const struct keeper *k);
+bool keeper_gets_no_id_token(const struct keeper *k);  // the provider sends none on refresh
+bool keeper_is_refreshing(const struct keeper *k);     // a refresh token is under way
+const char *keeper_get_reason(const struct keeper *k); // why the last grant ended, or ""
 struct provider *keeper_get_provider(struct keeper *k);
 struct loop *keeper_get_loop(struct keeper *k);
 

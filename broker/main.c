@@ -7,6 +7,7 @@
 #include "bus_service.h"
 #include "log.h"
 #include "process.h"
+#include "restart.h"
 #include "server.h"
 #include "settings.h"
 
@@ -117,34 +118,95 @@ struct life {
         struct bus_service *bus;
         struct server *server;
         struct config *config;
-        char *runtime_dir, *socket_path;
+        struct state *state;
+        struct restart *restart;
+        const char *config_path;
+        char *runtime_dir, *socket_path, *program;
+        char **argv;
+        struct process_fds passed;
         int lock;
+        bool ended; // somebody said so: nothing is kept
 };
 
 static void life_end(struct life *l)
 {
+        restart_free(l->restart);
         bus_service_free(l->bus);
         server_free(l->server);
         broker_free(l->broker);
+        if (l->ended && l->state && state_wipe(l->state) < 0)
+                log_event(LOG_E_ERROR, "state.unsaved", "reason=%s", "cannot clear it");
+        state_free(l->state);
         http_free(l->http);
         loop_free(l->loop);
         config_unref(l->config);
         free(l->runtime_dir);
         free(l->socket_path);
+        free(l->program);
+        if (l->passed.listen >= 0)
+                close(l->passed.listen);
+        if (l->passed.state >= 0)
+                close(l->passed.state);
+        if (l->passed.lock >= 0)
+                close(l->passed.lock);
         if (l->lock >= 0)
                 close(l->lock);
 }
 
 static void on_end(int signal, void *arg)
 {
+        struct life *l = arg;
+
         log_event(LOG_E_NOTICE, "broker.stopping", "signal=%d", signal);
-        loop_quit(arg);
+        l->ended = true;
+        loop_quit(l->loop);
 }
 
-static void on_hangup(int signal _unused_, void *arg _unused_)
+static void on_hangup(int signal _unused_, void *arg)
 {
-        log_event(LOG_E_NOTICE, "broker.reload", "result=%s",
-                "the configuration is read when the broker starts");
+        struct life *l = arg;
+
+        if (l->restart)
+                restart_begin(l->restart);
+}
+
+// Returns only when this process goes on. The configuration is read first: a broken one would be the end.
+static int run_anew(void *arg, struct err *err)
+{
+        struct life *l = arg;
+        struct config *probe = NULL;
+        struct process_fds fds = {.state = state_fd(l->state), .lock = l->lock};
+        int r = settings_load(&probe, l->config_path, err);
+
+        if (r < 0)
+                return r;
+        config_unref(probe);
+        r = broker_store(l->broker);
+        if (r < 0) {
+                err_set(err, "what is held cannot be stored: %s", strerror(-r));
+                return r;
+        }
+        fds.listen = server_get_fd(l->server, &fds.owns_socket);
+        process_notify("RELOADING=1", -1);
+        r = process_run_anew(l->program, l->argv, &fds, err);
+        process_notify("READY=1", -1);
+        return r;
+}
+
+// The memory file from before, or a new one. The service manager is given it in either case: it knows what it has.
+static int open_state(struct life *l)
+{
+        int r = -EBADMSG;
+
+        if (l->passed.state >= 0)
+                r = state_adopt(&l->state, TAKE_FD(l->passed.state));
+        if (r == -EBADMSG) {
+                process_notify("FDSTOREREMOVE=1\nFDNAME=state", -1);
+                r = state_new(&l->state);
+        }
+        if (r == 0)
+                process_notify("FDSTORE=1\nFDNAME=state", state_fd(l->state));
+        return r;
 }
 
 // The runtime directory and the lock. 1: another broker runs, which is as good.
@@ -164,11 +226,19 @@ static int settle(struct life *l, const struct options *o, struct err *err)
         r = process_prepare_dir(l->runtime_dir, err);
         if (r < 0)
                 return r;
-        r = process_lock(&l->lock, l->runtime_dir, &other, err);
+        r = process_lock(&l->lock, l->runtime_dir, TAKE_FD(l->passed.lock), &other, err);
         if (r != -EWOULDBLOCK)
                 return r;
         fprintf(stderr, "valetkey-broker: already running in %s as process %d\n", l->runtime_dir, other);
         return 1;
+}
+
+static int open_door(struct life *l)
+{
+        bool passed = l->passed.listen >= 0;
+
+        return server_new(&l->server, l->broker, passed && !l->passed.owns_socket ? NULL : l->socket_path,
+                TAKE_FD(l->passed.listen));
 }
 
 static int start(struct life *l, const struct options *o, struct err *err)
@@ -179,16 +249,20 @@ static int start(struct life *l, const struct options *o, struct err *err)
         };
         int r = settings_load(&l->config, o->config, err);
 
+        if (r == 0)
+                r = process_program(&l->program);
+        if (r == 0)
+                r = open_state(l);
         if (r < 0)
                 return r;
         r = loop_new(&l->loop, &clock_system);
         if (r < 0)
                 return r;
-        r = loop_on_signal(l->loop, SIGTERM, on_end, l->loop);
+        r = loop_on_signal(l->loop, SIGTERM, on_end, l);
         if (r == 0)
-                r = loop_on_signal(l->loop, SIGINT, on_end, l->loop);
+                r = loop_on_signal(l->loop, SIGINT, on_end, l);
         if (r == 0)
-                r = loop_on_signal(l->loop, SIGHUP, on_hangup, NULL);
+                r = loop_on_signal(l->loop, SIGHUP, on_hangup, l);
         if (r == 0)
                 r = http_new(&l->http, l->loop);
         if (r < 0)
@@ -196,21 +270,30 @@ static int start(struct life *l, const struct options *o, struct err *err)
         b.loop = l->loop;
         b.http = l->http;
         b.config = l->config;
+        b.state = l->state;
         r = broker_new(&l->broker, &b);
         if (r < 0)
                 return r;
-        r = server_new(&l->server, l->broker, l->socket_path, process_take_listen_fd());
+        r = open_door(l);
         if (r < 0) {
                 err_set(err, "cannot listen on %s: %s", l->socket_path, strerror(-r));
                 return r;
         }
-        return bus_service_new(&l->bus, l->broker);
+        r = bus_service_new(&l->bus, l->broker);
+        if (r < 0)
+                return r;
+        return restart_new(&l->restart, &(struct restart_parts){.loop = l->loop,
+                                                .broker = l->broker,
+                                                .server = l->server,
+                                                .bus = l->bus,
+                                                .run_anew = run_anew,
+                                                .arg = l});
 }
 
 int main(int argc, char *argv[])
 {
         static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-        struct life life = {.lock = -1};
+        struct life life = {.lock = -1, .argv = argv};
         struct options o = {0};
         struct err err = ERR_INIT;
         int r = process_harden();
@@ -223,6 +306,8 @@ int main(int argc, char *argv[])
         if (r != 0)
                 return r < 0 ? 2 : 0;
         log_init("valetkey-broker", LOG_E_INFO);
+        process_take_fds(&life.passed);
+        life.config_path = o.config;
         signal(SIGPIPE, SIG_IGN);
         r = loop_block_signals(signals, ARRAY_SIZE(signals));
         if (r == 0)
@@ -234,9 +319,9 @@ int main(int argc, char *argv[])
         if (r == 0) {
                 log_event(LOG_E_NOTICE, "broker.ready", "version=%s runtime_dir=%s", VALETKEY_VERSION,
                         life.runtime_dir);
-                process_notify("READY=1");
+                process_notify("READY=1", -1);
                 r = loop_run(life.loop);
-                process_notify("STOPPING=1");
+                process_notify("STOPPING=1", -1);
         }
         if (r < 0)
                 fprintf(stderr, "valetkey-broker: %s\n", err.text[0] ? err.text : strerror(-r));

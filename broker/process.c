@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.h"
 
+#include "service.h"
+
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-
-#define LISTEN_FD_FIRST 3
 
 // Descriptors we open must never be taken for stdin, stdout or stderr.
 static int open_standard_fds(void)
@@ -94,10 +93,18 @@ static int read_pid(int fd)
         return pid;
 }
 
-int process_lock(int *ret, const char *dir, int *ret_other, struct err *err)
+// The lock belongs to the open file, which goes from one program to the next.
+static bool is_file(int fd, const char *path)
+{
+        struct stat a, b;
+
+        return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int process_lock(int *ret, const char *dir, int inherited, int *ret_other, struct err *err)
 {
         cleanup_free char *path = NULL;
-        cleanup_fd int fd = -1;
+        cleanup_fd int fd = inherited;
         char text[16];
         int n;
 
@@ -105,7 +112,12 @@ int process_lock(int *ret, const char *dir, int *ret_other, struct err *err)
                 path = NULL;
                 return -ENOMEM;
         }
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+        if (fd >= 0 && !is_file(fd, path)) {
+                close(fd);
+                fd = -1;
+        }
+        if (fd < 0)
+                fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
         if (fd < 0) {
                 int e = errno;
 
@@ -131,43 +143,124 @@ int process_lock(int *ret, const char *dir, int *ret_other, struct err *err)
         return 0;
 }
 
-static bool is_number(const char *s, long wanted)
+// Of systemd's store and of the process before there is one name for each; everything else is a socket to listen on.
+static void take_passed(struct process_fds *ret)
 {
-        char text[24];
+        struct service_fds f;
 
-        snprintf(text, sizeof text, "%ld", wanted);
-        return s && strcmp(s, text) == 0;
+        if (service_listen_fds(&f) < 0)
+                fprintf(stderr, "valetkey-broker: LISTEN_FDS makes no sense, ignoring what came with it\n");
+        ret->state = service_take_fd(&f, "state");
+        for (size_t i = 0; i < f.n; i++) {
+                if (f.e[i].fd < 0)
+                        continue;
+                // Our unit passes one socket.
+                if (ret->listen < 0 && strcmp(f.e[i].name, "state") != 0)
+                        ret->listen = f.e[i].fd;
+                else
+                        close(f.e[i].fd);
+        }
 }
 
-int process_take_listen_fd(void)
-{
-        const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-        // One socket is what our unit passes; another number is somebody else's unit.
-        bool ours = is_number(pid, getpid()) && is_number(fds, 1);
+// "PID LISTEN OWNED STATE LOCK": descriptors by number, so that nothing has to be moved before it is sure that the
+// program can be run.
+#define RUN_ANEW_VARIABLE "VALETKEY_BROKER_FDS"
 
-        unsetenv("LISTEN_PID");
-        unsetenv("LISTEN_FDS");
-        unsetenv("LISTEN_FDNAMES");
-        if (!ours || fcntl(LISTEN_FD_FIRST, F_SETFD, FD_CLOEXEC) < 0)
-                return -1;
-        return LISTEN_FD_FIRST;
+static void take_from_before(struct process_fds *ret)
+{
+        const char *text = getenv(RUN_ANEW_VARIABLE);
+        int pid, fd[3], owned;
+
+        if (text && sscanf(text, "%d %d %d %d %d", &pid, &fd[0], &owned, &fd[1], &fd[2]) == 5 &&
+                pid == getpid()) {
+                for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+                        if (fd[i] <= STDERR_FILENO || fcntl(fd[i], F_SETFD, FD_CLOEXEC) < 0)
+                                fd[i] = -1;
+                *ret = (struct process_fds){
+                        .listen = fd[0], .state = fd[1], .lock = fd[2], .owns_socket = owned == 1};
+        }
+        unsetenv(RUN_ANEW_VARIABLE);
 }
 
-void process_notify(const char *state)
+void process_take_fds(struct process_fds *ret)
 {
-        const char *path = getenv("NOTIFY_SOCKET");
-        struct sockaddr_un a = {.sun_family = AF_UNIX};
-        cleanup_fd int fd = -1;
-        socklen_t len;
+        *ret = (struct process_fds){.listen = -1, .state = -1, .lock = -1};
+        take_passed(ret);
+        take_from_before(ret);
+}
 
-        if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof a.sun_path)
-                return;
-        len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-        memcpy(a.sun_path, path, strlen(path));
-        if (a.sun_path[0] == '@')
-                a.sun_path[0] = 0;
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&a, len) < 0)
+void process_notify(const char *state, int fd)
+{
+        int r = fd < 0 ? service_notify(state) : service_notify_fd(state, fd);
+
+        if (r < 0)
                 fprintf(stderr, "valetkey-broker: cannot notify the service manager, ignoring: %s\n",
-                        strerror(errno));
+                        strerror(-r));
+}
+
+int process_program(char **ret)
+{
+        static const char gone[] = " (deleted)";
+        char path[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+        struct stat st;
+
+        if (n < 0)
+                return -errno;
+        path[n] = 0;
+        // Replaced by an upgrade while it was being started: what is there by that name is the newer one.
+        if (stat(path, &st) < 0 && (size_t)n > strlen(gone) && strcmp(path + n - strlen(gone), gone) == 0)
+                path[(size_t)n - strlen(gone)] = 0;
+        *ret = strdup(path);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int check_program(const char *program, struct err *err)
+{
+        struct stat st;
+
+        if (stat(program, &st) < 0) {
+                int e = errno;
+
+                err_set(err, "cannot look at %s: %s", program, strerror(e));
+                return -e;
+        }
+        if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0) {
+                err_set(err, "%s is not a file that only root or this user can write to", program);
+                return -EPERM;
+        }
+        return 0;
+}
+
+// Libraries open descriptors that would stay open: everything is closed on the way but what is passed on.
+static int pass_on(const int *fds, size_t n)
+{
+        if (close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0)
+                return -errno;
+        for (size_t i = 0; i < n; i++)
+                if (fds[i] >= 0 && fcntl(fds[i], F_SETFD, 0) < 0)
+                        return -errno;
+        return 0;
+}
+
+int process_run_anew(const char *program, char *const argv[], const struct process_fds *fds, struct err *err)
+{
+        const int all[] = {fds->listen, fds->state, fds->lock};
+        char text[80];
+        int r = check_program(program, err);
+
+        if (r < 0)
+                return r;
+        snprintf(text, sizeof text, "%d %d %d %d %d", (int)getpid(), fds->listen, fds->owns_socket,
+                fds->state, fds->lock);
+        r = setenv(RUN_ANEW_VARIABLE, text, 1) < 0 ? -errno : pass_on(all, ARRAY_SIZE(all));
+        if (r == 0) {
+                execv(program, argv);
+                r = -errno;
+        }
+        err_set(err, "cannot run %s: %s", program, strerror(-r));
+        unsetenv(RUN_ANEW_VARIABLE);
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                (void)fcntl(all[i], F_SETFD, FD_CLOEXEC); // fails for -1 only
+        return r;
 }

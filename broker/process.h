@@ -13,11 +13,23 @@ int process_harden(void) _must_check_;
 int process_runtime_dir(char **ret) _must_check_;
 // Makes the directory (0700) where it is missing, and refuses one that others may write to or own.
 int process_prepare_dir(const char *dir, struct err *err) _must_check_;
-// Takes DIR/lock for the life of the process. 0 and the descriptor; -EWOULDBLOCK when a broker runs there
+// Takes DIR/lock for the life of the process, or goes on holding it by inherited (-1: none; taken). 0 and the descriptor; -EWOULDBLOCK when a broker runs there
 // already (its pid is in *ret_other, 0 when unknown); other -errno with err.
-int process_lock(int *ret, const char *dir, int *ret_other, struct err *err) _must_check_;
+int process_lock(int *ret, const char *dir, int inherited, int *ret_other, struct err *err) _must_check_;
 
-// The listening socket that systemd passed, or -1. The variables are removed.
-int process_take_listen_fd(void);
-// Says state ("READY=1") to whoever $NOTIFY_SOCKET names; nothing where it is not set.
-void process_notify(const char *state);
+// What was passed on by systemd (its socket, and what its descriptor store kept) or by this process before it ran itself
+// anew; -1 for what was not. The variables are removed.
+struct process_fds {
+        int listen, state, lock;
+        bool owns_socket; // listen was bound by the broker before
+};
+void process_take_fds(struct process_fds *ret);
+
+// Says state ("READY=1") to whoever $NOTIFY_SOCKET names; nothing where it is not set. fd ≥ 0 goes along.
+void process_notify(const char *state, int fd);
+
+// Where this program is: absolute, as it was when it started. The caller frees. -errno.
+int process_program(char **ret) _must_check_;
+// Runs program in place of this process, which stays the same process, with these descriptors. Returns only when that
+// failed (-errno, and err); then nothing has changed. Nobody but root and this user may be able to write to it.
+int process_run_anew(const char *program, char *const argv[], const struct process_fds *fds, struct err *err);

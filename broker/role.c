@@ -470,6 +470,33 @@ struct role_waiter *role_waiter_free(struct role_waiter *w)
 
 // ---- events from outside
 
+struct role_times role_get_times(const struct role *r)
+{
+        return (struct role_times){
+                .lifetime_ms = r->lifetime_ms,
+                .expires_boot_ms = r->expires_boot_ms,
+                .next_try_boot_ms = r->next_try_boot_ms,
+        };
+}
+
+bool role_restore(struct role *r, struct sts_credentials *c, const struct role_times *t)
+{
+        int64_t now = boot_now(r), left = t->expires_boot_ms - now;
+
+        if (left <= 0 || left > t->lifetime_ms || r->has || r->flight)
+                return false;
+        r->credentials = *c;
+        *c = (struct sts_credentials){0};
+        r->has = r->had = r->asked = true;
+        r->lifetime_ms = t->lifetime_ms;
+        r->expires_boot_ms = t->expires_boot_ms;
+        // None was planned while its successor was under way: that flight died with the process.
+        r->next_try_boot_ms = t->next_try_boot_ms > 0 ? t->next_try_boot_ms : now;
+        plan(r);
+        set_state(r);
+        return true;
+}
+
 void role_refresh(struct role *r)
 {
         r->asked = true;

@@ -54,6 +54,15 @@ int role_wait_start(struct role_waiter **ret, struct role *r, int64_t min_ttl_s,
         role_done_fn done, void *arg) _must_check_;
 struct role_waiter *role_waiter_free(struct role_waiter *w);
 
+// What a role session is stored with; on the boot clock, which goes on from one process to the next.
+struct role_times {
+        int64_t lifetime_ms, expires_boot_ms, next_try_boot_ms; // the last: 0 while none is planned
+};
+struct role_times role_get_times(const struct role *r);
+// Takes a session that a broker before this one obtained: c is moved out and zeroed. False, and c as it was, where it
+// is over, or cannot be right.
+bool role_restore(struct role *r, struct sts_credentials *c, const struct role_times *t);
+
 void role_refresh(struct role *r); // fetch anew now, whatever is remembered; the old is served meanwhile
 void role_drop(struct role *r);    // wipe the role session and what was remembered; waiters: needs-login
 void role_grant_new(struct role *r, bool same_person); // somebody signed in: what failed before may work now

@@ -417,8 +417,34 @@ int server_new(struct server **ret, struct broker *b, const char *path, int fd)
                 return err_trace(r);
         }
         packet_listener_limit(s->listener, CONNS_MAX, CONNS_MAX);
+        if (fd >= 0 && path)
+                packet_listener_own(s->listener, path);
         *ret = s;
         return 0;
+}
+
+void server_pause(struct server *s, bool paused)
+{
+        packet_listener_pause(s->listener, paused);
+}
+
+bool server_is_waiting(const struct server *s)
+{
+        for (const struct conn *c = s->conns; c; c = c->next)
+                if (c->waiter || c->watch)
+                        return true;
+        return false;
+}
+
+bool server_is_idle(const struct server *s)
+{
+        return !s->conns;
+}
+
+int server_get_fd(const struct server *s, bool *ret_owned)
+{
+        *ret_owned = packet_listener_owns(s->listener);
+        return packet_listener_get_fd(s->listener);
 }
 
 struct server *server_free(struct server *s)

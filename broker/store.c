@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A stored refresh token that was spent since is worse than none: sent a second time it ends the whole family at a
+// provider that rotates. So the store is either as new as memory or empty.
+#include "store.h"
+
+#include "log.h"
+#include "state_form.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+
+// Role sessions come in bursts: many are stored at once. A crash before costs a call to STS.
+#define SOON_MS 200
+
+struct store {
+        struct store_parts p;
+        struct timer *soon;
+};
+
+// ---- what a role session was obtained under
+
+static void add(struct buf *b, const char *name, const char *value)
+{
+        buf_printf(b, "%s=%s", name, value ? value : "");
+        buf_append_char(b, 0);
+}
+
+static void add_role(struct buf *b, const struct config *c, const struct config_role *r)
+{
+        const struct config_identity *id = config_find_identity(c, r->identity);
+        const struct config_role *from = r->source_role ? config_find_role(c, r->source_role) : NULL;
+
+        add(b, "name", r->name);
+        add(b, "role_arn", r->role_arn);
+        add(b, "identity", r->identity);
+        add(b, "issuer", id ? id->issuer : NULL);
+        add(b, "client_id", id ? id->client_id : NULL);
+        add(b, "external_id", r->external_id);
+        add(b, "source_identity", r->source_identity);
+        add(b, "session_policy", r->session_policy);
+        for (char **arn = r->policy_arns; arn && *arn; arn++)
+                add(b, "policy_arn", *arn);
+        add(b, "session_name", r->session_name);
+        add(b, "sts_region", r->sts_region);
+        add(b, "sts_endpoint", r->sts_endpoint);
+        buf_printf(b, "duration=%" PRId64, r->duration_s);
+        add(b, "source_role", r->source_role);
+        if (from)
+                add_role(b, c, from); // the reader refuses circles
+}
+
+static int print_of(char ret[STATE_PRINT_MAX], const struct config *c, const struct config_role *r)
+{
+        cleanup_buf struct buf b = BUF_INIT(1u << 20);
+        uint8_t sum[EVP_MAX_MD_SIZE];
+        unsigned n = 0;
+
+        add_role(&b, c, r);
+        if (buf_error(&b) < 0)
+                return buf_error(&b);
+        if (EVP_Digest(b.p, b.n, sum, &n, EVP_sha256(), NULL) != 1 || n != 32)
+                return -ENOMEM;
+        for (unsigned i = 0; i < n; i++)
+                snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+        return 0;
+}
+
+// ---- writing
+
+static int put_grants(struct store *s, struct buf *out)
+{
+        struct state_grant pending = {.pending = true};
+        const struct grant *g;
+        int r = 0;
+
+        // The copies below borrow what they point to.
+        for (size_t i = 0; r == 0 && i < s->p.config->n_identities; i++) {
+                const struct keeper *k = s->p.keepers[i];
+                struct state_grant x = {
+                        .token_since_s = keeper_get_token_since_s(k),
+                        .no_id_token_on_refresh = keeper_gets_no_id_token(k),
+                };
+
+                g = keeper_get_grant(k);
+                if (!g)
+                        continue;
+                x.grant = *g;
+                r = state_put_grant(out, &x);
+        }
+        g = claims_get_pending(s->p.claims, &pending.pending_id);
+        if (r < 0 || !g)
+                return r;
+        pending.grant = *g;
+        pending.token_since_s = clock_wall_s(loop_clock(s->p.loop));
+        return state_put_grant(out, &pending);
+}
+
+static int put_sessions(struct store *s, struct buf *out)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < s->p.config->n_roles; i++) {
+                const struct sts_credentials *c = role_get_credentials(s->p.roles[i]);
+                struct role_times t = role_get_times(s->p.roles[i]);
+                struct state_session x = {
+                        .role = s->p.config->roles[i].name,
+                        .lifetime_ms = t.lifetime_ms,
+                        .expires_boot_ms = t.expires_boot_ms,
+                        .next_try_boot_ms = t.next_try_boot_ms,
+                };
+
+                if (!c)
+                        continue;
+                x.credentials = *c;
+                r = print_of(x.print, s->p.config, &s->p.config->roles[i]);
+                if (r == 0)
+                        r = state_put_session(out, &x);
+                // One that is too odd or one too many is fetched anew after a restart; the others need not be.
+                if (r == -EINVAL)
+                        r = 0;
+        }
+        return r == -EMSGSIZE ? 0 : r;
+}
+
+static int save(struct store *s)
+{
+        cleanup_buf struct buf out = BUF_INIT(STATE_MAX);
+        struct state_head head = {.used_id = 0};
+        const char *print;
+        size_t whole;
+        int r;
+
+        head.used_id = claims_get_used(s->p.claims, &print);
+        snprintf(head.used_print, sizeof head.used_print, "%s", print);
+        r = state_put_head(&out, &head);
+        if (r == 0)
+                r = put_grants(s, &out);
+        if (r < 0)
+                return r;
+        whole = out.n;
+        r = put_sessions(s, &out);
+        // Without memory for the sessions the grants are stored all the same.
+        return state_write(s->p.state, out.p, r < 0 ? whole : out.n);
+}
+
+int store_save(struct store *s)
+{
+        int r, e;
+
+        timer_disarm(s->soon);
+        r = save(s);
+        if (r == 0)
+                return 0;
+        e = state_wipe(s->p.state);
+        log_event(LOG_E_ERROR, "state.unsaved", "reason=%s cleared=%s", strerror(-r),
+                e < 0 ? strerror(-e) : "yes");
+        return r;
+}
+
+static void on_soon(void *arg)
+{
+        store_save(arg);
+}
+
+void store_save_soon(struct store *s)
+{
+        if (s && !timer_is_armed(s->soon))
+                timer_arm_in(s->soon, SOON_MS);
+}
+
+// ---- reading
+
+static struct keeper *keeper_of(const struct store *s, const struct grant *g)
+{
+        const struct config_identity *conf = config_find_identity(s->p.config, g->identity);
+
+        if (!conf || conf->type != g->type || strcmp(conf->issuer, g->issuer) != 0 ||
+                strcmp(conf->client_id, g->client_id) != 0)
+                return NULL;
+        return s->p.keepers[conf - s->p.config->identities];
+}
+
+static unsigned take_grants(struct store *s, struct state_data *d, bool pending)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < d->n_grants; i++) {
+                struct state_grant *g = &d->grants[i];
+                struct keeper *k = g->pending == pending ? keeper_of(s, &g->grant) : NULL;
+
+                if (g->pending != pending)
+                        continue;
+                if (!k) {
+                        log_event(LOG_E_WARNING, "state.dropped", "identity=%s reason=%s", g->grant.identity,
+                                "the configuration no longer has it as it was");
+                        continue;
+                }
+                if (pending) {
+                        char print[9];
+
+                        log_fingerprint(print, secret_str(g->grant.id_token), secret_len(g->grant.id_token));
+                        claims_set_used(s->p.claims, g->pending_id, print);
+                        keeper_put(k, &g->grant);
+                } else {
+                        keeper_restore(k, &g->grant, g->token_since_s, g->no_id_token_on_refresh);
+                }
+                n++;
+        }
+        return n;
+}
+
+static int take_sessions(struct store *s, struct state_data *d, unsigned *ret_n)
+{
+        for (size_t i = 0; i < d->n_sessions; i++) {
+                struct state_session *x = &d->sessions[i];
+                const struct config_role *conf = config_find_role(s->p.config, x->role);
+                const struct role_times t = {.lifetime_ms = x->lifetime_ms,
+                        .expires_boot_ms = x->expires_boot_ms,
+                        .next_try_boot_ms = x->next_try_boot_ms};
+                char print[STATE_PRINT_MAX];
+                int r = conf ? print_of(print, s->p.config, conf) : -ENOENT;
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0 || strcmp(print, x->print) != 0)
+                        log_event(LOG_E_NOTICE, "state.dropped", "role=%s reason=%s", x->role,
+                                "the configuration no longer has it as it was");
+                else
+                        *ret_n += role_restore(s->p.roles[conf - s->p.config->roles], &x->credentials, &t);
+        }
+        return 0;
+}
+
+int store_restore(struct store *s)
+{
+        cleanup_secret struct secret *bytes = NULL;
+        struct state_data d;
+        struct err err = ERR_INIT;
+        unsigned n_grants, n_sessions = 0;
+        int r = state_read(s->p.state, &bytes);
+
+        if (r == -ENODATA)
+                return 0;
+        if (r == 0)
+                r = state_parse(&d, secret_str(bytes), secret_len(bytes), &err);
+        if (r == -EBADMSG) {
+                log_event(LOG_E_ERROR, "state.unreadable", "reason=%s", err.text);
+                return state_wipe(s->p.state);
+        }
+        if (r < 0)
+                return r;
+        claims_set_used(s->p.claims, d.head.used_id, d.head.used_print);
+        n_grants = take_grants(s, &d, false);
+        r = take_sessions(s, &d, &n_sessions);
+        // Last, for it may be another person's: then the sessions of the one before go at once.
+        n_grants += take_grants(s, &d, true);
+        state_data_deinit(&d);
+        if (r < 0)
+                return r;
+        log_event(LOG_E_NOTICE, "state.restored", "grants=%u role_sessions=%u", n_grants, n_sessions);
+        store_save(s); // now by this configuration
+        return 0;
+}
+
+int store_new(struct store **ret, const struct store_parts *p)
+{
+        struct store *s = malloc(sizeof *s);
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        *s = (struct store){.p = *p};
+        r = timer_new(&s->soon, p->loop, on_soon, s);
+        if (r < 0) {
+                free(s);
+                return err_trace(r);
+        }
+        *ret = s;
+        return 0;
+}
+
+struct store *store_free(struct store *s)
+{
+        if (s)
+                timer_free(s->soon);
+        free(s);
+        return NULL;
+}
