@@ -4,6 +4,10 @@
 // a claim under way) and at who waits, and does the next thing. It runs from a timer of zero, so no caller is
 // ever called back from inside its own call.
 //
+// Providers end a session that nobody uses, often after half an hour, though a role session may live for hours. So
+// the grant has a schedule of its own: it is refreshed when half of its refresh token's life is over, or every
+// quarter of an hour where the provider does not say.
+//
 // Two rules about refresh tokens. A rotated one is stored before anything else happens with the answer: the
 // old one is spent the moment the provider sent the new. And nobody else ever sends one: providers that
 // rotate end the whole family when they see one twice.
@@ -17,6 +21,9 @@
 
 // An ID token this close to its end is refreshed before use; a quarter of its life where it is short-lived.
 #define MARGIN_S 60
+// How often a grant is refreshed where the provider does not say how long a refresh token lives: half of the
+// shortest idle limit that is common (Keycloak's default is 30 minutes).
+#define ALIVE_S (15 * 60)
 
 struct keeper_waiter {
         struct keeper *keeper;
@@ -35,7 +42,7 @@ struct keeper {
         void *arg;
         struct provider *provider;
         struct claims *claims;
-        struct timer *kick;
+        struct timer *kick, *alive;
 
         struct grant grant;
         bool has;
@@ -112,6 +119,8 @@ static void wipe(struct keeper *k)
                 grant_deinit(&k->grant);
         k->grant = (struct grant){0};
         k->has = k->refresh_is_useless = false;
+        if (k->alive)
+                timer_disarm(k->alive);
         k->failures = 0;
         k->retry_boot_ms = 0;
         k->last_outcome = OUTCOME_OK;
@@ -142,6 +151,28 @@ void keeper_drop(struct keeper *k)
         store(k);
         changed(k);
         kick(k);
+}
+
+static bool can_refresh(const struct keeper *k)
+{
+        return k->has && k->grant.refresh_token && !k->refresh_is_useless;
+}
+
+// Plans the next refresh that nobody asked for; a little early, so that hosts signed in together come apart.
+static void plan_alive(struct keeper *k)
+{
+        int64_t left_s = k->grant.refresh_exp_s - clock_wall_s(loop_clock(k->loop)), wait_ms = ALIVE_S * 1000;
+
+        if (!can_refresh(k)) {
+                timer_disarm(k->alive);
+                return;
+        }
+        if (k->grant.refresh_exp_s > 0)
+                wait_ms = left_s > 0 ? left_s * 500 : 0;
+        wait_ms -= (int64_t)(arc4random() % 1024) * wait_ms / 10240;
+        if (k->retry_boot_ms > boot_now(k) && wait_ms > k->retry_boot_ms - boot_now(k))
+                wait_ms = k->retry_boot_ms - boot_now(k);
+        timer_arm_in(k->alive, wait_ms > 1000 ? wait_ms : 1000);
 }
 
 static char *person_of(const struct grant *g)
@@ -177,12 +208,14 @@ void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bo
 {
         take(k, g, token_since_s);
         k->refresh_is_useless = no_id_token_on_refresh;
+        plan_alive(k);
 }
 
 void keeper_put(struct keeper *k, struct grant *g)
 {
         bool same = take(k, g, clock_wall_s(loop_clock(k->loop)));
 
+        plan_alive(k);
         k->events->granted(k, same, k->arg);
         store(k); // after the role sessions of another person are gone
         changed(k);
@@ -302,6 +335,7 @@ static void on_refreshed(void *arg, struct provider_result *result)
         }
         // A grant that ended has freed the operation already.
         k->refresh = provider_op_free(k->refresh);
+        plan_alive(k);
         kick(k);
 }
 
@@ -386,7 +420,16 @@ static void start_refresh(struct keeper *k)
                 return;
         err_set(&err, "%s", strerror(-r));
         refresh_failed(k, OUTCOME_INTERNAL, &err);
+        plan_alive(k);
         kick(k);
+}
+
+static void on_alive(void *arg)
+{
+        struct keeper *k = arg;
+
+        if (!k->refresh && can_refresh(k))
+                start_refresh(k);
 }
 
 static void start_look(struct keeper *k)
@@ -497,6 +540,8 @@ int keeper_new(struct keeper **ret, struct loop *l, struct http *h, struct claim
         r = provider_new(&k->provider, h, &o);
         if (r == 0)
                 r = timer_new(&k->kick, l, advance, k);
+        if (r == 0)
+                r = timer_new(&k->alive, l, on_alive, k);
         if (r < 0) {
                 keeper_free(k);
                 return err_trace(r);
@@ -511,8 +556,8 @@ struct keeper *keeper_free(struct keeper *k)
                 return NULL;
         wipe(k);
         claims_waiter_free(k->look);
-        if (k->kick)
-                timer_free(k->kick);
+        timer_free(k->kick);
+        timer_free(k->alive);
         provider_free(k->provider);
         free(k->last_person);
         free(k);

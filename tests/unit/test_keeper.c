@@ -79,10 +79,10 @@ struct provider_op *provider_op_free(struct provider_op *op)
 }
 
 // Ends the refresh under way. The names of new tokens, or NULL where the provider sends none.
-static void finish(
-        enum outcome o, const char *text, const char *id_token, const char *refresh_token, int64_t life_s)
+static void finish_with_life(enum outcome o, const char *text, const char *id_token,
+        const char *refresh_token, int64_t life_s, int64_t refresh_life_s)
 {
-        struct provider_result r = {.outcome = o};
+        struct provider_result r = {.outcome = o, .tokens.refresh_expires_in_s = refresh_life_s};
         struct provider_op op;
 
         assert_non_null(flight);
@@ -96,6 +96,12 @@ static void finish(
         r.claims.exp = NOW + life_s;
         op.done(op.arg, &r);
         oidc_tokens_deinit(&r.tokens);
+}
+
+static void finish(
+        enum outcome o, const char *text, const char *id_token, const char *refresh_token, int64_t life_s)
+{
+        finish_with_life(o, text, id_token, refresh_token, life_s, 0);
 }
 
 // ---- the rest of the world
@@ -335,6 +341,67 @@ static void a_provider_that_cannot_be_reached_ends_nothing(void **state)
         assert_string_equal(a.token, "t2");
 }
 
+static void a_grant_nobody_uses_is_kept_alive(void **state)
+{
+        (void)state;
+        put("s1", "t1", "r1", NOW + 300);
+        loop_turn(l, &clk, 13 * 60 * 1000); // up to a tenth early
+        assert_int_equal(refreshes, 0);
+        loop_turn(l, &clk, 2 * 60 * 1000 + 1000);
+        assert_int_equal(refreshes, 1);
+        assert_string_equal(flight->sent, "r1");
+        finish(OUTCOME_OK, "", "t2", "r2", 1200);
+        loop_turn(l, &clk, 15 * 60 * 1000 + 1000);
+        assert_int_equal(refreshes, 2);
+        assert_string_equal(flight->sent, "r2");
+        finish(OUTCOME_NEEDS_LOGIN, "invalid_grant", NULL, NULL, 0);
+        loop_turn(l, &clk, 3600 * 1000); // a grant that has ended is left in peace
+        assert_int_equal(refreshes, 2);
+        assert_int_equal(keeper_get_state(k), KEEPER_NEEDS_LOGIN);
+}
+
+// A provider that ends idle sessions after 60 s, and a role that is first asked for in minute 4.
+static void an_idle_limit_of_a_minute_is_outlived(void **state)
+{
+        int64_t last_ms, end_ms;
+        struct asker a;
+        unsigned n = 0;
+
+        (void)state;
+        put("s1", "t0", "r0", NOW + 50);
+        loop_turn(l, &clk, 15 * 60 * 1000 + 1000);
+        finish_with_life(OUTCOME_OK, "", "t", "r", clk.wall_now_ms / 1000 - NOW + 50, 60);
+        last_ms = clk.boot_now_ms;
+        end_ms = last_ms + 240 * 1000;
+        while (clk.boot_now_ms < end_ms) {
+                loop_turn(l, &clk, 1000);
+                if (!flight)
+                        continue;
+                assert_true(clk.boot_now_ms - last_ms <= 31 * 1000); // half of what it lives
+                last_ms = clk.boot_now_ms;
+                n++;
+                finish_with_life(OUTCOME_OK, "", "t", "r", clk.wall_now_ms / 1000 - NOW + 50, 60);
+        }
+        assert_true(n >= 7 && n <= 10);
+        assert_int_equal(keeper_get_state(k), KEEPER_SIGNED_IN);
+        ask(&a, 0);
+        assert_int_equal(a.outcome, OUTCOME_OK);
+}
+
+static void a_failed_refresh_in_the_background_is_tried_again_in_time(void **state)
+{
+        (void)state;
+        put("s1", "t1", "r1", NOW + 5000);
+        loop_turn(l, &clk, 15 * 60 * 1000 + 1000);
+        assert_int_equal(refreshes, 1);
+        finish(OUTCOME_UNREACHABLE, "no route", NULL, NULL, 0);
+        loop_turn(l, &clk, 3 * 60 * 1000); // by the backoff, not in a quarter of an hour
+        assert_true(refreshes >= 2);
+        finish(OUTCOME_OK, "", "t2", "r2", 9000);
+        loop_turn(l, &clk, 1);
+        assert_int_equal(keeper_get_state(k), KEEPER_SIGNED_IN);
+}
+
 static void what_the_provider_refuses_is_over(void **state)
 {
         static const enum outcome outcomes[] = {
@@ -482,6 +549,9 @@ int main(void)
                 T(no_id_token_on_refresh_is_used_up_and_then_named),
                 T(without_a_refresh_token_it_lasts_as_long_as_the_id_token),
                 T(a_provider_that_cannot_be_reached_ends_nothing),
+                T(a_grant_nobody_uses_is_kept_alive),
+                T(an_idle_limit_of_a_minute_is_outlived),
+                T(a_failed_refresh_in_the_background_is_tried_again_in_time),
                 T(what_the_provider_refuses_is_over),
                 T(a_second_sign_in_replaces_the_first),
                 T(sign_out_wipes_and_tells_who_waits),
