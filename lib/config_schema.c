@@ -11,6 +11,9 @@
 
 #include <stdio.h>
 
+// What IAM takes for a path; the name behind it has its own bound of 64.
+#define ROLE_PATH_MAX 511u
+
 #define KEY_PREFIX(kind) (strlen(config_kind_name(kind)) + 1)
 
 static int wrong(struct err *err, const char *what)
@@ -160,7 +163,7 @@ static int set_role_arn(void *field, const char *value, struct err *err)
 static int set_role_name(void *field, const char *value, struct err *err)
 {
         cleanup_free char *arn = NULL;
-        bool ok = value[0] != '/' && !strstr(value, "//");
+        bool ok = value[0] != '/' && !strstr(value, "//") && strlen(value) <= ROLE_PATH_MAX + 64;
 
         if (asprintf(&arn, "arn:aws:iam::123456789012:role/%s", value) < 0) {
                 arn = NULL;

@@ -326,7 +326,7 @@ static void role_names_and_patterns_that_are_none(void **state _unused_)
                 "12345678901234567890123456789012345678901234567890123456789012345"};
         static const char *const patterns[] = {
                 "{accounts}/x", "{account", "x}", "{}", "{{account}}", "{account}/{role"};
-        char text[512];
+        char text[800];
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 snprintf(text, sizeof text, "[role-template t]\nrole_name = %s\n", names[i]);
@@ -334,6 +334,11 @@ static void role_names_and_patterns_that_are_none(void **state _unused_)
                               "one, like "
                               "team/dev");
         }
+        memset(text, 'p', sizeof text);
+        memcpy(text, "[role-template t]\nrole_name = ", 30);
+        memcpy(text + sizeof text - 3, "/r", 3);
+        refused(text, "x.conf:2: role_name: must be a role's name in IAM, with its path if it has one, like "
+                      "team/dev");
         for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
                 snprintf(text, sizeof text, "[role-template t]\nname = %s\n", patterns[i]);
                 refused(text, "x.conf:2: name: must be made of {account}, {role} and what names are made of");
