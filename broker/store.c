@@ -236,7 +236,7 @@ static int take_sessions(struct store *s, struct state_data *d, unsigned *ret_n)
 int store_restore(struct store *s)
 {
         cleanup_secret struct secret *bytes = NULL;
-        struct state_data d;
+        struct state_data d = {0};
         struct err err = ERR_INIT;
         unsigned n_grants, n_sessions = 0;
         int r = state_read(s->p.state, &bytes);

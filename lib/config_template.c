@@ -11,6 +11,7 @@
 #include "config_read.h"
 #include "sts.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 // ---- accounts
@@ -237,8 +238,13 @@ int build_template_expand(struct builder *b, struct build_template *t)
         bool all = names_all_accounts(t);
         int r = 0;
 
-        for (size_t i = 0; r == 0 && (all ? i < b->n_accounts : t->conf.accounts[i] != NULL); i++)
-                r = make_role(b, t, all ? &b->accounts[i] : build_find_account(b, t->conf.accounts[i]));
+        for (size_t i = 0; r == 0 && (all ? i < b->n_accounts : t->conf.accounts[i] != NULL); i++) {
+                const struct build_account *a =
+                        all ? &b->accounts[i] : build_find_account(b, t->conf.accounts[i]);
+
+                assert(a); // each was looked up when the template was read
+                r = make_role(b, t, a);
+        }
         return r;
 }
 
