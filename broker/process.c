@@ -166,18 +166,54 @@ static void take_passed(struct process_fds *ret)
 // program can be run.
 #define RUN_ANEW_VARIABLE "VALETKEY_BROKER_FDS"
 
+// Exactly n decimal numbers, -1 among them, with one space between.
+static bool read_numbers(const char *s, int *ret, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                int v = 0;
+
+                if (i > 0 && *s++ != ' ')
+                        return false;
+                if (strncmp(s, "-1", 2) == 0) {
+                        ret[i] = -1;
+                        s += 2;
+                        continue;
+                }
+                if (*s < '0' || *s > '9')
+                        return false;
+                for (; *s >= '0' && *s <= '9'; s++) {
+                        if (v > INT_MAX / 10 - 1)
+                                return false;
+                        v = v * 10 + (*s - '0');
+                }
+                ret[i] = v;
+        }
+        return !*s;
+}
+
 static void take_from_before(struct process_fds *ret)
 {
+        enum {
+                PID,
+                LISTEN,
+                OWNED,
+                STATE,
+                LOCK,
+                N
+        };
         const char *text = getenv(RUN_ANEW_VARIABLE);
-        int pid, fd[3], owned;
+        int v[N];
 
-        if (text && sscanf(text, "%d %d %d %d %d", &pid, &fd[0], &owned, &fd[1], &fd[2]) == 5 &&
-                pid == getpid()) {
-                for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-                        if (fd[i] <= STDERR_FILENO || fcntl(fd[i], F_SETFD, FD_CLOEXEC) < 0)
-                                fd[i] = -1;
-                *ret = (struct process_fds){
-                        .listen = fd[0], .state = fd[1], .lock = fd[2], .owns_socket = owned == 1};
+        if (text && read_numbers(text, v, N) && v[PID] == getpid()) {
+                static const int fds[] = {LISTEN, STATE, LOCK};
+
+                for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+                        if (v[fds[i]] <= STDERR_FILENO || fcntl(v[fds[i]], F_SETFD, FD_CLOEXEC) < 0)
+                                v[fds[i]] = -1;
+                *ret = (struct process_fds){.listen = v[LISTEN],
+                        .state = v[STATE],
+                        .lock = v[LOCK],
+                        .owns_socket = v[OWNED] == 1};
         }
         unsetenv(RUN_ANEW_VARIABLE);
 }

@@ -14,14 +14,16 @@
 #define SILENT_MS      INT64_C(500) // who connected and says nothing
 #define LAST_CALLER_MS INT64_C(2000)
 
+enum phase {
+        IDLE,
+        CALM,
+        CLOSING,
+};
+
 struct restart {
         struct restart_parts p;
         struct timer *timer;
-        enum {
-                IDLE,
-                CALM,
-                CLOSING,
-        } phase;
+        enum phase phase;
         int64_t since_boot_ms;
 };
 
@@ -32,7 +34,7 @@ static int64_t phase_ms(const struct restart *r)
         return c->boot_ms(c) - r->since_boot_ms;
 }
 
-static void enter(struct restart *r, int phase)
+static void enter(struct restart *r, enum phase phase)
 {
         const struct clock *c = loop_clock(r->p.loop);
 

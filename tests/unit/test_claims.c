@@ -158,7 +158,28 @@ static void on_claimed(struct grant *g, void *arg)
         *g = (struct grant){0};
 }
 
-static const struct claims_events events = {.acceptable = on_acceptable, .claimed = on_claimed};
+// What a store holds after each change: it must be there when the ACK goes out, and gone once it is used.
+static bool stores;
+static unsigned n_stored, acks_when_stored;
+static char stored_subject[64];
+
+static bool on_store(void *arg)
+{
+        const struct grant *g;
+        uint64_t id;
+
+        (void)arg;
+        g = claims_get_pending(c, &id);
+        snprintf(stored_subject, sizeof stored_subject, "%s", g ? g->subject : "");
+        if (g) {
+                acks_when_stored = n_acks;
+                n_stored++;
+        }
+        return stores;
+}
+
+static const struct claims_events events = {
+        .acceptable = on_acceptable, .claimed = on_claimed, .store = on_store};
 
 static void on_looked(void *arg)
 {
@@ -179,7 +200,9 @@ static int setup(void **state)
 {
         (void)state;
         n_claims = n_acks = n_claimed = n_looked = waiting = 0;
-        acceptable = true;
+        acceptable = stores = true;
+        n_stored = acks_when_stored = 0;
+        stored_subject[0] = 0;
         after_ack = CONFIRM;
         claimed_subject[0] = 0;
         clock_fake_init(&clk, 1800000000);
@@ -218,6 +241,31 @@ static void everything_that_waits_is_claimed_in_one_look(void **state)
         settle();
         assert_int_equal(n_claims, 5);
         assert_int_equal(n_claimed, 3);
+}
+
+static void it_is_stored_before_it_is_acknowledged(void **state)
+{
+        struct claims_waiter *w = NULL;
+        const char *print;
+
+        (void)state;
+        waiting = 2;
+        assert_int_equal(claims_wait_start(&w, c, on_looked, &w), 0);
+        settle();
+        assert_int_equal(n_stored, 2);
+        assert_int_equal(acks_when_stored, 1); // the second was not yet
+        assert_int_equal(n_acks, 2);
+        assert_string_equal(stored_subject, ""); // used: it is the keeper's now
+        (void)claims_get_used(c, &print);
+        assert_int_equal(strlen(print), 8);
+        stores = false;
+        waiting = 1;
+        assert_int_equal(claims_wait_start(&w, c, on_looked, &w), 0);
+        settle();
+        assert_int_equal(n_looked, 2);
+        assert_int_equal(n_claimed, 2);
+        assert_int_equal(n_acks, 2); // it stays with valetkeyd
+        assert_string_equal(stored_subject, "");
 }
 
 static void looks_are_not_piled_up(void **state)
@@ -403,6 +451,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 T(everything_that_waits_is_claimed_in_one_look),
+                T(it_is_stored_before_it_is_acknowledged),
                 T(looks_are_not_piled_up),
                 T(a_look_that_began_before_does_not_count),
                 T(what_is_not_acceptable_stays_there),
