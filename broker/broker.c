@@ -20,6 +20,7 @@ struct identity {
         struct keeper *keeper;
         struct web_identity web;
         struct provider_op *revoke;
+        struct claims_waiter *leaving; // signed out; what valetkeyd still holds from before goes too
 };
 
 struct broker {
@@ -151,12 +152,21 @@ static bool on_pending(void *arg)
         return !b->store || store_save(b->store) == 0;
 }
 
+static void revoke_grant(struct broker *b, struct keeper *k, const struct grant *g);
+
 static void on_claimed(struct grant *g, void *arg)
 {
-        struct keeper *k = keeper_for(arg, g, NULL);
+        struct broker *b = arg;
+        struct keeper *k = keeper_for(b, g, NULL);
 
         if (!k)
                 return; // acceptable() said otherwise a moment ago; the configuration does not change
+        if (b->identities[keeper_get_config(k) - b->config->identities].leaving) {
+                log_event(LOG_E_NOTICE, "grant.ended", "identity=%s reason=%s", g->identity,
+                        "signed out before it was claimed");
+                revoke_grant(b, k, g);
+                return; // claims.c wipes it
+        }
         log_event(LOG_E_NOTICE, "grant.claimed", "identity=%s issuer=%s subject=%s", g->identity, g->issuer,
                 g->subject);
         keeper_put(k, g);
@@ -257,22 +267,40 @@ static void on_revoked(void *arg, struct provider_result *result)
         id->revoke = provider_op_free(id->revoke);
 }
 
+static void revoke_grant(struct broker *b, struct keeper *k, const struct grant *g)
+{
+        struct identity *id = &b->identities[keeper_get_config(k) - b->config->identities];
+        int r;
+
+        if (!g->refresh_token || !keeper_get_config(k)->revocation_per_grant)
+                return;
+        id->revoke = provider_op_free(id->revoke);
+        r = provider_revoke_start(&id->revoke, keeper_get_provider(k), g->refresh_token, on_revoked, id);
+        if (r < 0)
+                log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s reason=%s",
+                        keeper_get_config(k)->name, strerror(-r));
+}
+
+static void on_left(void *arg)
+{
+        struct identity *id = arg;
+
+        id->leaving = claims_waiter_free(id->leaving);
+}
+
+// A grant may wait at valetkeyd, or be on its way: whoever signs out means that one too. It is fetched, and dropped.
 void broker_sign_out(struct broker *b, struct keeper *k)
 {
         const struct grant *g = keeper_get_grant(k);
         struct identity *id = &b->identities[keeper_get_config(k) - b->config->identities];
 
-        if (g && g->refresh_token && keeper_get_config(k)->revocation_per_grant) {
-                int r;
-
-                id->revoke = provider_op_free(id->revoke);
-                r = provider_revoke_start(
-                        &id->revoke, keeper_get_provider(k), g->refresh_token, on_revoked, id);
-                if (r < 0)
-                        log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s reason=%s",
-                                keeper_get_config(k)->name, strerror(-r));
-        }
+        if (g)
+                revoke_grant(b, k, g);
         keeper_drop(k);
+        id->leaving = claims_waiter_free(id->leaving);
+        if (claims_wait_start(&id->leaving, b->claims, on_left, id) < 0)
+                log_event(LOG_E_WARNING, "grant.claim_failed", "identity=%s reason=%s",
+                        keeper_get_config(k)->name, "out of memory to look for a grant that waits");
 }
 
 int broker_store(struct broker *b)
@@ -291,7 +319,8 @@ bool broker_is_refreshing(const struct broker *b)
 bool broker_is_busy(const struct broker *b)
 {
         for (size_t i = 0; i < b->n_identities; i++)
-                if (b->identities[i].revoke || *keeper_sign_in_slot(b->keepers[i]))
+                if (b->identities[i].revoke || b->identities[i].leaving ||
+                        *keeper_sign_in_slot(b->keepers[i]))
                         return true;
         return broker_is_refreshing(b);
 }
@@ -432,6 +461,7 @@ struct broker *broker_free(struct broker *b)
                 role_free(b->roles[i]);
         for (size_t i = 0; i < b->n_identities; i++) {
                 provider_op_free(b->identities[i].revoke);
+                claims_waiter_free(b->identities[i].leaving);
                 sign_in_abort(b->identities[i].keeper);
                 keeper_free(b->identities[i].keeper);
         }

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -409,6 +410,39 @@ def test_claim_store_ack_use(make):
     assert r.returncode == 0, r.stderr
     assert told == [0, 0]
     assert "grant.claimed identity=corp" in b.log()
+    d.close()
+
+
+def test_a_grant_that_waits_at_logout_is_not_signed_in_afterwards(make):
+    """The logout is what starts the broker, or its connecting is what fetches the grant: signed out is signed out."""
+    b = make(start=False)
+    tokens = b.tokens()
+    offered, logged_out = threading.Event(), threading.Event()
+
+    def script(c, n):
+        assert parse(c.recv(65536))[0] == CLAIM
+        if n > 1:
+            c.send(frame(ERROR, (T_OUTCOME, u32(NOTHING))))
+            return
+        offered.set()
+        logged_out.wait(0.5)  # the question is on its way when the person signs out
+        sub, exp = claims(tokens["id_token"])["sub"], claims(tokens["id_token"])["exp"]
+        c.send(frame(GRANT, (T_GRANT_ID, u64(7)), (T_GRANT, grant_bytes(b.base, tokens["id_token"], sub, exp, tokens["refresh_token"]))))
+        assert parse(c.recv(65536))[0] == ACK
+        c.send(frame(OK))
+        assert parse(c.recv(65536))[0] == CLAIM
+        c.send(frame(ERROR, (T_OUTCOME, u32(NOTHING))))
+
+    d = Daemon(b.claim, script)
+    b.start()
+    assert offered.wait(10)
+    assert b.run(CLI, "logout").returncode == 0
+    logged_out.set()
+    r = b.shim()  # looks once more itself
+    assert r.returncode == 3 and "valetkey login" in r.stderr, r
+    assert b.status()["identities"][0]["state"] == "signed-out"
+    b.sign_in()
+    assert b.shim().returncode == 0
     d.close()
 
 
