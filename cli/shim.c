@@ -206,6 +206,9 @@ static int answer(size_t n)
         return 0;
 }
 
+// The exit code; GONE where the broker went away over the question: it is another process by now, or will be.
+#define GONE (-1)
+
 static int ask(int fd, int64_t deadline)
 {
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -220,7 +223,7 @@ static int ask(int fd, int64_t deadline)
         frame_begin(&w, packet, sizeof packet, MSG_GET_CREDENTIALS);
         frame_put_str(&w, TAG_ROLE, role);
         if (send(fd, packet, frame_end(&w), MSG_NOSIGNAL) < 0)
-                return fail(OUTCOME_NO_BROKER, NULL);
+                return errno == EPIPE || errno == ECONNRESET ? GONE : fail(OUTCOME_NO_BROKER, NULL);
         do {
                 int64_t left = deadline - now_ms();
 
@@ -232,16 +235,30 @@ static int ask(int fd, int64_t deadline)
         prctl(PR_SET_DUMPABLE, 0);
         n = recv(fd, packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
         if (n <= 0)
-                return fail(OUTCOME_NO_BROKER, "the broker closed the connection without an answer");
+                return GONE;
         if ((size_t)n > sizeof packet)
                 return fail(OUTCOME_BAD_ANSWER, "the broker's answer makes no sense");
         return answer((size_t)n);
 }
 
+static int connect_and_ask(char *name, int64_t deadline)
+{
+        int fd = connect_broker(), r;
+
+        if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED))
+                return become_cli(name);
+        if (fd < 0)
+                return fail(errno == EAGAIN ? OUTCOME_TIMEOUT : OUTCOME_NO_BROKER,
+                        errno == EACCES ? "the broker's socket does not let you in" : NULL);
+        r = ask(fd, deadline);
+        close(fd);
+        return r;
+}
+
 int main(int argc, char *argv[])
 {
         int64_t deadline = now_ms() + DEADLINE_MS;
-        int fd;
+        int r;
 
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return write_all(STDOUT_FILENO, usage, sizeof usage - 1) < 0;
@@ -262,11 +279,9 @@ int main(int argc, char *argv[])
         if (strlen(argv[1]) > 255)
                 return fail(OUTCOME_UNKNOWN_ROLE, NULL);
         role = argv[1];
-        fd = connect_broker();
-        if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED))
-                return become_cli(argv[1]);
-        if (fd < 0)
-                return fail(errno == EAGAIN ? OUTCOME_TIMEOUT : OUTCOME_NO_BROKER,
-                        errno == EACCES ? "the broker's socket does not let you in" : NULL);
-        return ask(fd, deadline);
+        r = connect_and_ask(argv[1], deadline);
+        // A broker that was killed is started again, and the socket stays: one more question, of the next one.
+        if (r == GONE)
+                r = connect_and_ask(argv[1], deadline);
+        return r == GONE ? fail(OUTCOME_NO_BROKER, "the broker closed the connection without an answer") : r;
 }

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import BROKER, CREDENTIALS, GET_CREDENTIALS, REFRESH, T_ROLE, Broker, frame, parse
+from brokerlib import BROKER, CREDENTIALS, GET_CREDENTIALS, REFRESH, T_JSON, T_ROLE, Broker, Daemon, frame, parse
 from worldlib import BUILD, PATIENCE, SHIM, until
 
 STATE_SIZE = 2 * ((32 << 20) + 56)
@@ -245,6 +245,15 @@ def test_killed_and_started_again(managed):
     first = b.shim().stdout
     until("the session to be stored", lambda: b"ASIA" in m.state())
     assert os.fstat(m.store["state"]).st_size == STATE_SIZE
+    stop, answers = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            r = b.shim()
+            answers.append((r.returncode, r.stdout, r.stderr))
+
+    caller = threading.Thread(target=ask)
+    caller.start()
     for _ in range(20):
         b.proc.kill()
         b.proc.wait()
@@ -253,11 +262,34 @@ def test_killed_and_started_again(managed):
         m.start()
         assert parse(waiting.recv(65536))[0] == CREDENTIALS
         waiting.close()
+    stop.set()
+    caller.join()
+    assert len(answers) >= 20 and set(answers) == {(0, first, "")}
     assert b.shim().stdout == first
     assert b.stats("AssumeRoleWithWebIdentity") == 1 and b.stats("token.refresh") == 0
     assert list(m.store) == ["state"]
     restart(b)
     assert b.shim().stdout == first
+
+
+def test_a_caller_asks_the_next_broker_once(make):
+    """A broker that was killed over a question: its listening socket stays, and the next one answers."""
+    b = make(start=False)
+    os.makedirs(f"{b.runtime}/valetkey", mode=0o700)
+    answers = False
+
+    def broker(conn, n):
+        if n % 2 == 0 and answers:
+            conn.recv(65536)
+            conn.send(frame(CREDENTIALS, (T_JSON, b"{}\n")))
+
+    d = Daemon(f"{b.runtime}/valetkey/credentials.sock", broker)
+    r = b.shim()
+    assert r.returncode != 0 and "without an answer" in r.stderr and d.seen == 2
+    answers = True
+    r = b.shim()
+    assert (r.returncode, r.stdout, r.stderr) == (0, "{}\n", "") and d.seen == 4
+    d.close()
 
 
 def test_what_changed_last_is_what_is_kept(managed):
