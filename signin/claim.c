@@ -8,6 +8,7 @@
 #include "claim.h"
 
 #include "admit.h"
+#include "grant.h"
 #include "log.h"
 #include "name.h"
 #include "protocol.h"
@@ -69,6 +70,21 @@ static bool send_grant(struct claim *c, uint64_t id, const struct secret *grant)
         return n > 0 && packet_send(c->conn, secret_str(room), n, NULL, 0) == 0;
 }
 
+// Whether a grant is of the person the account is bound to now: a name and a pinned uid can be given to somebody else while
+// a grant waits. No memory to look decides nothing.
+static enum outcome check_person(const struct secret *serial, const struct ours_user *u)
+{
+        struct grant g = {0};
+        int r = grant_decode(&g, secret_str(serial), secret_len(serial), NULL);
+        bool same =
+                r == 0 && strcmp(g.issuer, u->entry.issuer) == 0 && strcmp(g.subject, u->entry.subject) == 0;
+
+        grant_deinit(&g);
+        if (r == -ENOMEM)
+                return OUTCOME_INTERNAL;
+        return same ? OUTCOME_OK : OUTCOME_NOT_OURS;
+}
+
 // Holds what waits for uid against the tables as they stand now, and drops what is nobody's any more. A table that
 // cannot be read decides nothing: the grant goes on waiting.
 static enum outcome check_owner(struct signin *s, uid_t uid, struct err *err)
@@ -84,8 +100,8 @@ static enum outcome check_owner(struct signin *s, uid_t uid, struct err *err)
                 return OUTCOME_OK; // pending_offer() says so
         snprintf(user, sizeof user, "%s", name);
         o = admit_user(&s->paths, user, clock_wall_s(loop_clock(s->loop)), &u, err);
-        if (o == OUTCOME_OK && u.uid != uid)
-                o = OUTCOME_NOT_OURS;
+        if (o == OUTCOME_OK)
+                o = u.uid == uid ? check_person(pending_peek(s->pending, uid), &u) : OUTCOME_NOT_OURS;
         if (o != OUTCOME_OK && o != OUTCOME_INTERNAL)
                 pending_drop_user(s->pending, user, outcome_info(o)->id);
         return o;

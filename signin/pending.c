@@ -216,14 +216,29 @@ void pending_drop_user(struct pending *p, const char *user, const char *why)
         }
 }
 
-const char *pending_user(const struct pending *p, uid_t uid)
+// The oldest committed entry of a uid.
+static const struct entry *oldest_of(const struct pending *p, uid_t uid)
 {
         const struct entry *e;
 
         TAILQ_FOREACH(e, &p->entries, link)
         if (e->uid == uid && e->state != HELD)
-                return e->user;
+                return e;
         return NULL;
+}
+
+const char *pending_user(const struct pending *p, uid_t uid)
+{
+        const struct entry *e = oldest_of(p, uid);
+
+        return e ? e->user : NULL;
+}
+
+const struct secret *pending_peek(const struct pending *p, uid_t uid)
+{
+        const struct entry *e = oldest_of(p, uid);
+
+        return e ? e->grant : NULL;
 }
 
 int pending_offer(

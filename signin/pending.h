@@ -53,6 +53,8 @@ void pending_drop_user(struct pending *p, const char *user, const char *why);
 // Who signed in for what pending_offer() would look at: of the oldest committed grant of uid. Borrowed until the next
 // call; NULL: nothing is there.
 const char *pending_user(const struct pending *p, uid_t uid);
+// The same grant in its serial form; NULL: nothing is there.
+const struct secret *pending_peek(const struct pending *p, uid_t uid);
 // The oldest grant that waits for uid, marked as in flight to claimer; *ret_grant is borrowed until the next call.
 // 0, PENDING_E_NOTHING, PENDING_E_BUSY.
 int pending_offer(struct pending *p, uid_t uid, const void *claimer, uint64_t *ret_id,

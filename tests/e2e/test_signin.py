@@ -218,6 +218,22 @@ def test_a_uid_that_went_to_somebody_else_claims_nothing(world):
 
 
 @needs_root
+def test_a_name_and_uid_given_to_another_person_claim_nothing(world):
+    drain(world, BOB_UID)
+    handle = sign_in(world, "bob", "bob")["handle"]
+    world.verb("user", "remove", "bob")
+    world.add("bob", "another-bob", BOB_UID)  # the same name and pinned uid, another subject
+    try:
+        commit(world, handle, "bob")
+        with world.claim(BOB_UID) as c:
+            assert c.ask("claim")["outcome"] in ("not-ours", "nothing")
+        assert drain(world, BOB_UID) == []
+    finally:
+        world.verb("user", "remove", "bob")
+        world.add("bob", SUBJECTS["bob"], BOB_UID)
+
+
+@needs_root
 def test_a_table_that_cannot_be_read_costs_no_grant(world):
     drain(world, ALICE_UID)
     committed(world)
