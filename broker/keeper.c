@@ -170,7 +170,8 @@ static void plan_alive(struct keeper *k)
         if (k->grant.refresh_exp_s > 0)
                 wait_ms = left_s > 0 ? left_s * 500 : 0;
         wait_ms -= (int64_t)(arc4random() % 1024) * wait_ms / 10240;
-        if (k->retry_boot_ms > boot_now(k) && wait_ms > k->retry_boot_ms - boot_now(k))
+        // Sooner than the retry only where life is still told to be left: a provider that is down is not hammered.
+        if (k->retry_boot_ms > boot_now(k) && (left_s <= 0 || wait_ms > k->retry_boot_ms - boot_now(k)))
                 wait_ms = k->retry_boot_ms - boot_now(k);
         timer_arm_in(k->alive, wait_ms > 1000 ? wait_ms : 1000);
 }
@@ -191,7 +192,8 @@ static bool take(struct keeper *k, struct grant *g, int64_t token_since_s)
 {
         cleanup_free char *person = person_of(g);
         // When memory does not even reach for a name, nobody is taken for the same person.
-        bool same = person && (!k->last_person || strcmp(person, k->last_person) == 0);
+        bool first = k->serial == 0;
+        bool same = person && (first || (k->last_person && strcmp(person, k->last_person) == 0));
 
         wipe(k);
         k->grant = *g;
@@ -261,12 +263,12 @@ static void needs_login(struct keeper_waiter *w)
 
 // ---- refresh
 
-static void refresh_failed(struct keeper *k, enum outcome o, const struct err *err)
+static void refresh_failed(struct keeper *k, enum outcome o, bool grant_stands, const struct err *err)
 {
         struct err why = ERR_INIT;
 
-        if (o == OUTCOME_NEEDS_LOGIN || o == OUTCOME_TOKEN_REJECTED || o == OUTCOME_ACCESS_DENIED ||
-                o == OUTCOME_WRONG_SUBJECT) {
+        if (o == OUTCOME_NEEDS_LOGIN || (o == OUTCOME_TOKEN_REJECTED && !grant_stands) ||
+                o == OUTCOME_ACCESS_DENIED || o == OUTCOME_WRONG_SUBJECT) {
                 err_set(&why, "the sign-in to identity %s has ended: %s", k->conf->name, err->text);
                 end_grant(k, why.text);
                 return;
@@ -298,6 +300,8 @@ static void refreshed(struct keeper *k, struct provider_result *result)
         int64_t now = clock_wall_s(loop_clock(k->loop));
 
         take_refresh_token(k, t);
+        if (k->grant.refresh_exp_s <= now)
+                k->grant.refresh_exp_s = 0; // what the provider told was wrong: it still took the token
         if (t->access_token)
                 secret_move(&k->grant.access_token, &t->access_token);
         k->failures = 0;
@@ -331,7 +335,7 @@ static void on_refreshed(void *arg, struct provider_result *result)
                         take_refresh_token(k, &result->tokens);
                         store(k);
                 }
-                refresh_failed(k, result->outcome, &result->err);
+                refresh_failed(k, result->outcome, result->grant_stands, &result->err);
         }
         // A grant that ended has freed the operation already.
         k->refresh = provider_op_free(k->refresh);
@@ -419,7 +423,7 @@ static void start_refresh(struct keeper *k)
         if (r == 0)
                 return;
         err_set(&err, "%s", strerror(-r));
-        refresh_failed(k, OUTCOME_INTERNAL, &err);
+        refresh_failed(k, OUTCOME_INTERNAL, true, &err);
         plan_alive(k);
         kick(k);
 }

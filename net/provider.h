@@ -32,6 +32,7 @@ struct provider_result {
         // Take what is needed. After a failed refresh, tokens.refresh_token may be set all the same: it came, and
         // replaces the old one, which may be spent, though what came with it could not be verified just now.
         struct oidc_tokens tokens;
+        bool grant_stands; // that failure: it was not the grant's, and the refresh token is worth another try
         struct jwt_claims claims; // of tokens.id_token, verified; all NULL when no id_token came (refresh)
         int64_t obtained_at_s;
 };

@@ -82,6 +82,7 @@ void op_finish(struct provider_op *op, enum outcome outcome, const struct err *e
                 struct secret *refresh = op->keep_refresh ? TAKE_PTR(result->tokens.refresh_token) : NULL;
                 int64_t life_s = result->tokens.refresh_expires_in_s;
 
+                result->grant_stands = op->keep_refresh;
                 oidc_tokens_deinit(&result->tokens);
                 jwt_claims_deinit(&result->claims);
                 result->tokens.refresh_token = refresh;

@@ -49,7 +49,7 @@ static struct {
         unsigned n, prompts;
         enum outcome outcome;
         char err[ERR_MAX], sub[64], refresh[64], user_code[64];
-        bool id_token, access_token;
+        bool id_token, access_token, grant_stands;
         bool free_in_done, free_in_prompt, free_all_in_done;
 } got;
 
@@ -179,6 +179,7 @@ static void on_done(void *arg, struct provider_result *r)
                 r->tokens.refresh_token ? secret_str(r->tokens.refresh_token) : "");
         got.id_token = r->tokens.id_token != NULL;
         got.access_token = r->tokens.access_token != NULL;
+        got.grant_stands = r->grant_stands;
         assert_int_equal(
                 r->outcome == OUTCOME_OK, r->err.text[0] == 0); // a failure is said, a success is silent
         if (got.free_in_done)

@@ -78,11 +78,14 @@ struct provider_op *provider_op_free(struct provider_op *op)
         return NULL;
 }
 
+static bool grant_stands; // what the next failure says
+
 // Ends the refresh under way. The names of new tokens, or NULL where the provider sends none.
 static void finish_with_life(enum outcome o, const char *text, const char *id_token,
         const char *refresh_token, int64_t life_s, int64_t refresh_life_s)
 {
-        struct provider_result r = {.outcome = o, .tokens.refresh_expires_in_s = refresh_life_s};
+        struct provider_result r = {
+                .outcome = o, .grant_stands = grant_stands, .tokens.refresh_expires_in_s = refresh_life_s};
         struct provider_op op;
 
         assert_non_null(flight);
@@ -130,6 +133,8 @@ static void on_ended(struct keeper *keeper, bool signed_out, void *arg)
 
 static const struct keeper_events events = {.granted = on_granted, .ended = on_ended};
 
+static bool no_memory_for_the_name;
+
 static void put(const char *subject, const char *id_token, const char *refresh_token, int64_t exp_s)
 {
         struct grant g = {.type = SOURCE_OIDC, .id_token_exp_s = exp_s, .signed_in_at_s = NOW};
@@ -142,7 +147,10 @@ static void put(const char *subject, const char *id_token, const char *refresh_t
         assert_int_equal(secret_new_str(&g.id_token, id_token), 0);
         if (refresh_token)
                 assert_int_equal(secret_new_str(&g.refresh_token, refresh_token), 0);
+        fault_fail_nth(no_memory_for_the_name);
         keeper_put(k, &g);
+        fault_fail_nth(0);
+        no_memory_for_the_name = false;
         assert_null(g.id_token);
         grant_deinit(&g);
 }
@@ -183,6 +191,7 @@ static int setup(void **state)
         n_granted = n_others = n_ended = n_signed_out = refreshes = cancelled = 0;
         skew_s = 0;
         start_result = 0;
+        grant_stands = false;
         clock_fake_init(&clk, NOW);
         assert_int_equal(loop_new(&l, &clk.clock), 0);
         assert_int_equal(keeper_new(&k, l, NULL, NULL, &conf, &events, NULL), 0);
@@ -423,6 +432,73 @@ static void what_the_provider_refuses_is_over(void **state)
         }
 }
 
+// The provider's keys lag behind its tokens, or a clock is wrong: that passes, and a sign-in is not thrown away for it.
+static void a_token_that_cannot_be_checked_just_now_ends_nothing(void **state)
+{
+        struct asker a;
+
+        (void)state;
+        put("s1", "t1", "r1", NOW + 300);
+        clock_fake_advance_ms(&clk, 301000);
+        ask(&a, 0);
+        grant_stands = true;
+        finish(OUTCOME_TOKEN_REJECTED, "no such key", NULL, "r2", 0);
+        loop_turn(l, &clk, 1);
+        assert_int_equal(a.outcome, OUTCOME_TOKEN_REJECTED);
+        assert_non_null(strstr(a.text, "no such key"));
+        assert_int_equal(n_ended, 0);
+        for (unsigned i = 0; i < 10; i++)
+                ask(&a, 0);
+        assert_int_equal(refreshes, 1); // remembered
+        clock_fake_advance_ms(&clk, 60000);
+        ask(&a, 0);
+        assert_string_equal(flight->sent, "r2"); // the old one was spent
+        finish(OUTCOME_OK, "", "t2", "r3", 900);
+        loop_turn(l, &clk, 1);
+        assert_string_equal(a.token, "t2");
+}
+
+// Plays an hour second by second, each refresh ending so; returns how many there were.
+static unsigned an_hour_of(enum outcome o)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < 3600; i++) {
+                loop_turn(l, &clk, 1000);
+                if (!flight)
+                        continue;
+                n++;
+                finish(o, "so", o == OUTCOME_OK ? "t" : NULL, NULL, clk.wall_now_ms / 1000 - NOW + 50);
+        }
+        return n;
+}
+
+// The life the provider told has passed, and it did not tell another.
+static void a_refresh_token_past_its_told_life_is_no_reason_to_hammer(void **state)
+{
+        (void)state;
+        put("s1", "t", "r", NOW + 50);
+        loop_turn(l, &clk, 15 * 60 * 1000 + 1000);
+        finish_with_life(OUTCOME_OK, "", "t", "r", 950, 60);
+        assert_in_range(an_hour_of(OUTCOME_OK), 4, 20); // it works all the same
+        keeper_drop(k);
+        put("s1", "t", "r", clk.wall_now_ms / 1000 + 50);
+        loop_turn(l, &clk, 15 * 60 * 1000 + 1000);
+        finish_with_life(OUTCOME_OK, "", "t", "r", clk.wall_now_ms / 1000 - NOW + 50, 60);
+        assert_in_range(an_hour_of(OUTCOME_UNREACHABLE), 10, 150); // a try each half minute at most
+}
+
+static void whoever_follows_one_without_a_name_is_another_person(void **state)
+{
+        (void)state;
+        put("s1", "t1", "r1", NOW + 300);
+        no_memory_for_the_name = true;
+        put("s2", "t2", "r2", NOW + 300);
+        assert_int_equal(n_others, 1);
+        put("s3", "t3", "r3", NOW + 300);
+        assert_int_equal(n_others, 2);
+}
+
 static void a_second_sign_in_replaces_the_first(void **state)
 {
         struct asker a;
@@ -553,6 +629,9 @@ int main(void)
                 T(an_idle_limit_of_a_minute_is_outlived),
                 T(a_failed_refresh_in_the_background_is_tried_again_in_time),
                 T(what_the_provider_refuses_is_over),
+                T(a_token_that_cannot_be_checked_just_now_ends_nothing),
+                T(a_refresh_token_past_its_told_life_is_no_reason_to_hammer),
+                T(whoever_follows_one_without_a_name_is_another_person),
                 T(a_second_sign_in_replaces_the_first),
                 T(sign_out_wipes_and_tells_who_waits),
                 T(the_providers_clock_counts),

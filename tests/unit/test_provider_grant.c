@@ -30,8 +30,16 @@ static void refreshing(void **state _unused_)
         w.token[2] = (struct reply){.body = good_answer()};
         start_refresh("bob"); // somebody else's
         assert_string_equal(got.refresh, "");
-        assert_false(got.id_token || got.access_token);
+        assert_false(got.id_token || got.access_token || got.grant_stands);
         expect(OUTCOME_TOKEN_REJECTED, "");
+        w.token[3] =
+                (struct reply){.body = answer_with(other_key, "k7",
+                                       claims_text(server_url(s), "valetkey", "alice", NOW - 5, NOW + 300))};
+        start_refresh("alice"); // a key that is not known here yet
+        assert_string_equal(got.refresh, "rt-new");
+        assert_false(got.id_token || got.access_token);
+        assert_true(got.grant_stands);
+        expect(OUTCOME_TOKEN_REJECTED, "key");
 }
 
 static void refusals_of_a_refresh(void **state _unused_)
