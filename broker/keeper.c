@@ -49,6 +49,7 @@ struct keeper {
         uint64_t serial, refreshes; // of ID tokens; of those that a refresh brought
         int64_t token_since_s;
         bool refresh_is_useless; // the provider gives no ID token on refresh
+        bool after_another;      // somebody's role sessions are here, whose nobody knows any more
         char *last_person;       // issuer and subject of the last grant
         struct err reason;       // why it ended
 
@@ -192,7 +193,7 @@ static bool take(struct keeper *k, struct grant *g, int64_t token_since_s)
 {
         cleanup_free char *person = person_of(g);
         // When memory does not even reach for a name, nobody is taken for the same person.
-        bool first = k->serial == 0;
+        bool first = k->serial == 0 && !k->after_another;
         bool same = person && (first || (k->last_person && strcmp(person, k->last_person) == 0));
 
         wipe(k);
@@ -211,6 +212,11 @@ void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bo
         take(k, g, token_since_s);
         k->refresh_is_useless = no_id_token_on_refresh;
         plan_alive(k);
+}
+
+void keeper_after_another(struct keeper *k)
+{
+        k->after_another = true;
 }
 
 void keeper_put(struct keeper *k, struct grant *g)

@@ -36,6 +36,8 @@ struct keeper *keeper_free(struct keeper *k); // after its waiters
 void keeper_put(struct keeper *k, struct grant *g);
 // Takes a grant that was stored by a broker before this one: nobody is told, and nothing is stored.
 void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bool no_id_token_on_refresh);
+// There are role sessions of a grant that is not known any more: whoever signs in first is taken for another person.
+void keeper_after_another(struct keeper *k);
 // Wipes the tokens.
 void keeper_drop(struct keeper *k);
 

@@ -211,6 +211,20 @@ static unsigned take_grants(struct store *s, struct state_data *d, bool pending)
         return n;
 }
 
+static bool restore_session(struct store *s, const struct config_role *conf, struct sts_credentials *c,
+        const struct role_times *t)
+{
+        const struct config_identity *id = config_find_identity(s->p.config, conf->identity);
+        struct keeper *k = s->p.keepers[id - s->p.config->identities];
+
+        if (!role_restore(s->p.roles[conf - s->p.config->roles], c, t))
+                return false;
+        // Its grant ended before: the session lives to its end, but not into somebody else's sign-in.
+        if (!keeper_get_grant(k))
+                keeper_after_another(k);
+        return true;
+}
+
 static int take_sessions(struct store *s, struct state_data *d, unsigned *ret_n)
 {
         for (size_t i = 0; i < d->n_sessions; i++) {
@@ -228,7 +242,7 @@ static int take_sessions(struct store *s, struct state_data *d, unsigned *ret_n)
                         log_event(LOG_E_NOTICE, "state.dropped", "role=%s reason=%s", x->role,
                                 "the configuration no longer has it as it was");
                 else
-                        *ret_n += role_restore(s->p.roles[conf - s->p.config->roles], &x->credentials, &t);
+                        *ret_n += restore_session(s, conf, &x->credentials, &t);
         }
         return 0;
 }

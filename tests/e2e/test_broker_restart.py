@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -131,6 +132,24 @@ def test_run_anew_keeps_the_grant_and_the_session(make):
     assert os.path.exists(f"{b.runtime}/valetkey/credentials.sock")
     assert b.stop() == 0
     assert not os.path.exists(f"{b.runtime}/valetkey/credentials.sock")
+
+
+def test_a_session_without_its_grant_does_not_pass_to_another_person(make):
+    """alice's grant ends at the provider while her session lives; the broker is run anew; then bob signs in."""
+    b = make(faults=["id_token_ttl=2"])
+    b.sign_in()
+    first = json.loads(b.shim().stdout)
+    b.control("fault", set="idle_limit=1")
+    time.sleep(2.5)
+    assert b.shim("admin").returncode == 3 and b.status()["identities"][0]["state"] == "needs-login"
+    restart(b)
+    assert "grants=0 role_sessions=1" in b.log()
+    assert json.loads(b.shim().stdout) == first
+    b.control("fault", clear="all")
+    assert b.sign_in(user="bob").returncode == 0
+    second = json.loads(b.shim().stdout)
+    assert second["AccessKeyId"] != first["AccessKeyId"]
+    assert b.role()["assumed_role_arn"].endswith("/bob")
 
 
 def test_descriptors_do_not_pile_up(make):

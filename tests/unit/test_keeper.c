@@ -499,6 +499,16 @@ static void whoever_follows_one_without_a_name_is_another_person(void **state)
         assert_int_equal(n_others, 2);
 }
 
+static void who_signs_in_after_a_restart_without_a_grant_is_another_person(void **state)
+{
+        (void)state;
+        keeper_after_another(k);
+        put("s1", "t1", "r1", NOW + 300);
+        assert_int_equal(n_others, 1);
+        put("s1", "t2", "r2", NOW + 300);
+        assert_int_equal(n_others, 1);
+}
+
 static void a_second_sign_in_replaces_the_first(void **state)
 {
         struct asker a;
@@ -632,6 +642,7 @@ int main(void)
                 T(a_token_that_cannot_be_checked_just_now_ends_nothing),
                 T(a_refresh_token_past_its_told_life_is_no_reason_to_hammer),
                 T(whoever_follows_one_without_a_name_is_another_person),
+                T(who_signs_in_after_a_restart_without_a_grant_is_another_person),
                 T(a_second_sign_in_replaces_the_first),
                 T(sign_out_wipes_and_tells_who_waits),
                 T(the_providers_clock_counts),
