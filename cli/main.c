@@ -58,7 +58,7 @@ static int run(struct cli *cli, int argc, char *argv[])
         return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
 }
 
-int main(int argc, char *argv[])
+static int begin(int argc, char *argv[])
 {
         static const struct option options[] = {
                 {"config", required_argument, NULL, 'c'},
@@ -91,4 +91,15 @@ int main(int argc, char *argv[])
                 return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
         }
         return run(&cli, argc - optind, argv + optind);
+}
+
+// What was printed has arrived, or it is no success: a full disk shows only when the buffer is written.
+int main(int argc, char *argv[])
+{
+        int code = begin(argc, argv);
+
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return code;
+        fprintf(stderr, "valetkey: cannot write to stdout\n");
+        return code ? code : 1;
 }

@@ -108,6 +108,14 @@ def test_a_refusal_is_one_sentence_and_is_remembered(broker):
         assert part in r.stderr, part
 
 
+def test_what_cannot_be_printed_is_no_success(broker):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        for argv in (["status"], ["status", "--json"], ["roles", "--json"], ["--version"], ["--help"], ["login", "--help"],
+                     ["logout", "--json"]):
+            r = subprocess.run([CLI, *argv], env=broker.env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=10, check=False)
+            assert r.returncode == 1 and "stdout" in r.stderr, argv
+
+
 def test_an_unknown_role(broker):
     r = broker.shim("nope")
     assert r.returncode == 5 and r.stdout == "" and "nope" in r.stderr and "valetkey roles" in r.stderr
