@@ -117,6 +117,7 @@ static int call_sts(struct source_op *op, const struct sts_credentials *with, st
         const struct grant *g = keeper_get_grant(op->chain->keeper);
         cleanup_buf struct buf endpoint = BUF_INIT(512);
         cleanup_free char *policy = NULL;
+        const char *name;
         char session[STS_SESSION_NAME_MAX + 1];
         struct sts_target target = {.endpoint = conf->sts_endpoint, .ca_file = conf->ca_file};
         const struct sts_signer by = {.access_key_id = with->access_key_id,
@@ -141,7 +142,12 @@ static int call_sts(struct source_op *op, const struct sts_credentials *with, st
                         return err_trace(r);
                 target.endpoint = buf_str(&endpoint);
         }
-        sts_session_name(session, conf->session_name ? conf->session_name : g ? g->display : "valetkey");
+        // Without a grant any more it is still the same person, whose name the source's session has.
+        name = with->assumed_role_arn ? strrchr(with->assumed_role_arn, '/') : NULL;
+        sts_session_name(session, conf->session_name ? conf->session_name
+                                  : g                ? g->display
+                                  : name             ? name + 1
+                                                     : "valetkey");
         op->sts = sts_op_free(op->sts);
         return sts_assume_role_start(&op->sts, op->chain->http, &target, &by, &q, on_sts, op);
 }

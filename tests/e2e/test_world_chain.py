@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -51,3 +52,14 @@ def test_logout_ends_every_layer(world):
         r = world.shim(role)
         assert r.returncode == 3 and "valetkey login" in r.stderr, r.stderr
         assert status(world, role)["access_key_id"] is None
+
+
+def test_a_chain_keeps_its_persons_name_when_the_sign_in_ends(make_world):
+    """dev's session outlives the grant; audit, asked for only then, is still alice's in CloudTrail."""
+    w = make_world("--fault", "interval=1", "--fault", "id_token_ttl=2")
+    w.credentials("dev")
+    w.fault("idle_limit=1")
+    time.sleep(2.5)
+    until("the grant to end", lambda: w.shim("admin").returncode == 3)
+    w.credentials("audit")
+    assert status(w, "audit")["assumed_role_arn"] == "arn:aws:sts::123456789012:assumed-role/audit/alice"
