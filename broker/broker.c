@@ -102,7 +102,7 @@ static void on_ended(struct keeper *k, bool signed_out, void *arg)
 
         for (size_t i = 0; signed_out && i < b->n_roles; i++)
                 if (is_of(b->roles[i], k))
-                        role_drop(b->roles[i]);
+                        role_drop(b->roles[i], true);
 }
 
 static void on_tokens(struct keeper *k _unused_, void *arg)

@@ -222,7 +222,7 @@ static void role_refresh_now(struct bus_call *c, const struct bus_object *o)
 
 static void role_drop_now(struct bus_call *c, const struct bus_object *o)
 {
-        role_drop(o->role);
+        role_drop(o->role, false);
         bus_reply_empty(c);
 }
 

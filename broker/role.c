@@ -504,7 +504,7 @@ void role_refresh(struct role *r)
         start_background(r);
 }
 
-void role_drop(struct role *r)
+void role_drop(struct role *r, bool signed_out)
 {
         struct err err = ERR_INIT;
 
@@ -517,8 +517,12 @@ void role_drop(struct role *r)
         r->state = ROLE_EMPTY;
         if (r->events->changed)
                 r->events->changed(r, r->arg);
-        err_set(&err, "role %s: signed out meanwhile. Run: valetkey login", r->conf->name);
-        answer_all(r, OUTCOME_NEEDS_LOGIN, &err);
+        if (signed_out)
+                err_set(&err, "role %s: signed out meanwhile. Run: valetkey login", r->conf->name);
+        else
+                err_set(&err, "role %s: a program had its credentials dropped meanwhile; ask again",
+                        r->conf->name);
+        answer_all(r, signed_out ? OUTCOME_NEEDS_LOGIN : OUTCOME_CANCELLED, &err);
         plan_deadline(r);
 }
 

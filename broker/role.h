@@ -64,7 +64,9 @@ struct role_times role_get_times(const struct role *r);
 bool role_restore(struct role *r, struct sts_credentials *c, const struct role_times *t);
 
 void role_refresh(struct role *r); // fetch anew now, whatever is remembered; the old is served meanwhile
-void role_drop(struct role *r);    // wipe the role session and what was remembered; waiters: needs-login
+// Wipes the role session and what was remembered. Waiters are told needs-login when somebody signed out, cancelled
+// when a program had the session dropped.
+void role_drop(struct role *r, bool signed_out);
 void role_grant_new(struct role *r, bool same_person); // somebody signed in: what failed before may work now
 
 enum role_state role_get_state(const struct role *r);

@@ -418,7 +418,7 @@ static void min_ttl_brings_a_fresh_session_or_a_reason(void **state)
         assert_true(role_peek(role, 7200, &a)); // no call can help, so none is made
         assert_int_equal(a.outcome, OUTCOME_MISCONFIGURED);
         assert_non_null(strstr(a.message, "3600 seconds"));
-        role_drop(role);
+        role_drop(role, true);
         ask(&c, 7200);
         succeed(3600);
         assert_int_equal(c.a.outcome, OUTCOME_MISCONFIGURED);
@@ -482,7 +482,7 @@ static void drop_wipes_and_tells_those_who_wait(void **state)
         succeed(3600);
         role_refresh(role);
         ask(&c, 3599);
-        role_drop(role);
+        role_drop(role, true);
         assert_int_equal(c.answers, 1);
         assert_int_equal(c.a.outcome, OUTCOME_NEEDS_LOGIN);
         assert_non_null(strstr(c.message, "valetkey login"));
@@ -514,12 +514,27 @@ static void no_secret_survives_in_freed_memory(void **state)
         succeed(3600);
         role_refresh(role);
         succeed(3600); // the first is replaced
-        role_drop(role);
+        role_drop(role, true);
         ask(&c, 0);
         succeed(2);
         loop_turn(l, &clk, 3000); // and the last expires
         fault_watch_free(NULL, NULL);
         assert_false(secret_freed);
+}
+
+static void who_waits_while_a_program_drops_the_role_is_not_told_of_a_logout(void **state)
+{
+        struct caller c;
+
+        (void)state;
+        ask(&c, 0);
+        role_drop(role, false);
+        assert_int_equal(c.answers, 1);
+        assert_int_equal(c.a.outcome, OUTCOME_CANCELLED);
+        assert_null(strstr(c.message, "valetkey login"));
+        ask(&c, 0); // and it is fetched anew
+        succeed(3600);
+        assert_int_equal(c.a.outcome, OUTCOME_OK);
 }
 
 static void memory_that_runs_out_is_an_error_like_others(void **state)
@@ -584,6 +599,7 @@ int main(void)
                 T(another_person_never_gets_the_old_session),
                 T(drop_wipes_and_tells_those_who_wait),
                 T(no_secret_survives_in_freed_memory),
+                T(who_waits_while_a_program_drops_the_role_is_not_told_of_a_logout),
                 T(memory_that_runs_out_is_an_error_like_others),
                 T(a_role_that_cannot_be_made_leaves_nothing),
         };
