@@ -236,4 +236,4 @@ include packaging/install.mk
 clean:
 	rm -rf build
 
--include $(shell [ -d $(B) ] && find $(B) -name '*.d' -not -path '*/build/*/san-*' 2>/dev/null)
+-include $(shell [ -d $(B) ] && find $(B) -type f -name '*.d' -not -path '*/build/*/san-*' 2>/dev/null)

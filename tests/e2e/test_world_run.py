@@ -141,7 +141,10 @@ def test_the_terminals_interrupt_is_heard_once():
         text = b""
         for expected, sent in ((b"ready", b"\x03"), (b"heard 1", b""), (b"done", b"")):
             while expected not in text:
-                more = os.read(fd, 4096)
+                try:
+                    more = os.read(fd, 4096)
+                except OSError as e:  # its end
+                    raise AssertionError(f"{e}: {text}") from e
                 assert more, text
                 text += more
             os.write(fd, sent)
