@@ -165,7 +165,8 @@ def test_delay_trickle_and_clock(box):
     with box.fault("page.trickle=1"):
         start = time.monotonic()
         assert box.send("GET", "/oidc/style.css").body == body
-        assert time.monotonic() - start >= 0.001 * len(body)
+        # a millisecond between two bytes, and a timer may fire a hair early
+        assert time.monotonic() - start >= 0.0009 * (len(body) - 1)
     with box.fault("clock_skew=86400"):
         claims = part(box.sign_in()["id_token"], 1)
         assert claims["iat"] - time.time() > 86000
