@@ -8,34 +8,12 @@
 
 #define SYNOPSIS "roles [--json]"
 
-static const char *text(const json_t *o, const char *key)
-{
-        const char *s = json_string_value(json_object_get(o, key));
-
-        return s && s[0] ? s : "-";
-}
-
 static int add_roles(struct buf *out, const json_t *roles)
 {
         static const char *const heads[] = {"ROLE", "IDENTITY", "REGION", "ROLE ARN"};
-        size_t n = json_array_size(roles), at = ARRAY_SIZE(heads), i;
-        const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
-        const json_t *o;
-        int r;
+        static const char *const members[] = {"name", "identity", "region", "role_arn"};
 
-        if (!cells)
-                return -ENOMEM;
-        memcpy(cells, heads, sizeof heads);
-        json_array_foreach(roles, i, o)
-        {
-                cells[at++] = text(o, "name");
-                cells[at++] = text(o, "identity");
-                cells[at++] = text(o, "region");
-                cells[at++] = text(o, "role_arn");
-        }
-        r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
-        free(cells);
-        return r;
+        return columns_print_members(out, roles, heads, members, ARRAY_SIZE(heads));
 }
 
 int cmd_roles(struct cli *cli, int argc, char *argv[])

@@ -9,13 +9,6 @@
 
 #define SYNOPSIS "status [--json]"
 
-static const char *text(const json_t *o, const char *key)
-{
-        const char *s = json_string_value(json_object_get(o, key));
-
-        return s && s[0] ? s : "-";
-}
-
 static int64_t left(const json_t *o, const char *key)
 {
         json_int_t at = json_integer_value(json_object_get(o, key));
@@ -26,24 +19,9 @@ static int64_t left(const json_t *o, const char *key)
 static int add_identities(struct buf *out, const json_t *identities)
 {
         static const char *const heads[] = {"IDENTITY", "STATE", "WHO", "ISSUER"};
-        size_t n = json_array_size(identities), at = ARRAY_SIZE(heads), i;
-        const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
-        const json_t *o;
-        int r;
+        static const char *const members[] = {"name", "state", "display", "issuer"};
 
-        if (!cells)
-                return -ENOMEM;
-        memcpy(cells, heads, sizeof heads);
-        json_array_foreach(identities, i, o)
-        {
-                cells[at++] = text(o, "name");
-                cells[at++] = text(o, "state");
-                cells[at++] = text(o, "display");
-                cells[at++] = text(o, "issuer");
-        }
-        r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
-        free(cells);
-        return r;
+        return columns_print_members(out, identities, heads, members, ARRAY_SIZE(heads));
 }
 
 static int add_roles(struct buf *out, const json_t *roles)
@@ -61,11 +39,11 @@ static int add_roles(struct buf *out, const json_t *roles)
                 {
                         columns_duration(durations[i][0], left(o, "expires_at"));
                         columns_duration(durations[i][1], left(o, "next_rotation_at"));
-                        cells[at++] = text(o, "name");
-                        cells[at++] = text(o, "state");
+                        cells[at++] = columns_text(o, "name");
+                        cells[at++] = columns_text(o, "state");
                         cells[at++] = durations[i][0];
                         cells[at++] = durations[i][1];
-                        cells[at++] = text(o, "role_arn");
+                        cells[at++] = columns_text(o, "role_arn");
                 }
                 r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
         }
@@ -81,13 +59,13 @@ static void add_errors(struct buf *out, const json_t *identities, const json_t *
         size_t i;
 
         json_array_foreach(identities, i, o) if (json_string_length(json_object_get(o, "reason")) > 0)
-                buf_printf(out, "\n%s\n", text(o, "reason"));
+                buf_printf(out, "\n%s\n", columns_text(o, "reason"));
         json_array_foreach(roles, i, o)
         {
                 const json_t *e = json_object_get(o, "last_error");
 
                 if (json_is_object(e))
-                        buf_printf(out, "\n%s\n", text(e, "message"));
+                        buf_printf(out, "\n%s\n", columns_text(e, "message"));
         }
 }
 

@@ -51,3 +51,31 @@ void columns_duration(char dst[COLUMNS_DURATION], int64_t s)
         else
                 snprintf(dst, COLUMNS_DURATION, "%" PRId64 " h %02" PRId64 " min", s / 3600, s % 3600 / 60);
 }
+
+const char *columns_text(const json_t *o, const char *member)
+{
+        const char *s = json_string_value(json_object_get(o, member));
+
+        return s && s[0] ? s : "-";
+}
+
+int columns_print_members(struct buf *out, const json_t *objects, const char *const *heads,
+        const char *const *members, size_t columns)
+{
+        size_t n = json_array_size(objects), at = columns, i;
+        const char **cells = calloc((n + 1) * columns, sizeof *cells);
+        const json_t *o;
+        int r;
+
+        if (!cells)
+                return -ENOMEM;
+        memcpy(cells, heads, columns * sizeof *heads);
+        json_array_foreach(objects, i, o)
+        {
+                for (size_t c = 0; c < columns; c++)
+                        cells[at++] = columns_text(o, members[c]);
+        }
+        r = columns_print(out, cells, n + 1, columns);
+        free(cells);
+        return r;
+}
