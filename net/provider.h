@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The OpenID provider as a set of operations: discovery with JWKS, device flow, refresh, revocation — each
+// The OpenID provider as a set of operations: discovery with JWKS, device flow, authorization code flow, refresh, revocation — each
 // asynchronous, cancellable, with a deadline, retried only where retrying is right. Every ID token that comes
 // out has been verified.
 #pragma once
@@ -49,6 +49,17 @@ int provider_discover_start(
 typedef void (*provider_prompt_fn)(void *arg, const struct oidc_device *device);
 int provider_device_start(struct provider_op **ret, struct provider *p, provider_prompt_fn prompt,
         provider_done_fn done, void *arg) _must_check_;
+
+// Authorization code with PKCE (RFC 8252: a browser and a loopback redirect_uri, which somebody listens on). open() once,
+// with the URL to show to the person's browser; done() after what came back was redeemed and verified, or ten minutes
+// later.
+typedef void (*provider_open_fn)(void *arg, const char *url);
+int provider_code_start(struct provider_op **ret, struct provider *p, const char *redirect_uri,
+        provider_open_fn open, provider_done_fn done, void *arg) _must_check_;
+// The query of a request that came to redirect_uri; n bytes without the "?". 0: it is of this flow, and done() follows.
+// -EPERM: it is not (whoever sent it does not know the state), and the flow goes on; -EALREADY: a second visit;
+// -EBADMSG: broken; -ENOMEM.
+int provider_code_answer(struct provider_op *op, const char *query, size_t n) _must_check_;
 
 // Refresh. expect_subject: a new ID token must name it. Outcomes: NEEDS_LOGIN for invalid_grant,
 // interaction_required and their kin; UNREACHABLE, TIMEOUT, THROTTLED may be retried by the caller (it is tried

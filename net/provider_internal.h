@@ -2,7 +2,7 @@
 //
 // What the files of the provider share: provider.c (what is known of it, fetched once for all who ask),
 // provider_op.c (the life of an operation, verification of what it got), provider_device.c,
-// provider_refresh.c.
+// provider_code.c, provider_refresh.c.
 //
 // Everything here runs from the loop. A function that may end an operation says so by being the last thing its
 // caller does: after op_finish(), op_when_ready(), op_send() or op_verify() the operation may be gone.
@@ -38,6 +38,24 @@ struct provider {
         int64_t skew_s;
 };
 
+// What a browser brought back (RFC 6749 4.1.2, RFC 9207); NULL: absent.
+struct code_answer {
+        char *code, *state, *iss, *error, *description;
+};
+
+#define CODE_STATE_HEX 32
+
+// An authorization code flow: what was sent with the person, and what came back.
+struct code_flow {
+        provider_open_fn open;
+        char *redirect_uri;
+        struct secret *verifier, *code;
+        char state[CODE_STATE_HEX + 1], nonce[CODE_STATE_HEX + 1];
+        bool opened, answered;
+        struct code_answer answer;
+};
+struct code_flow *code_flow_free(struct code_flow *f);
+
 struct provider_op {
         struct provider *provider;
         provider_done_fn done;
@@ -58,7 +76,8 @@ struct provider_op {
         struct oidc_device device;
         int64_t end_ms, interval_ms, delay_ms; // boot time; the provider's interval; the present one
 
-        struct secret *token; // refresh, revocation
+        struct code_flow *code; // of an authorization code flow
+        struct secret *token;   // refresh, revocation
         char *subject;
 };
 

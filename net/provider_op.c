@@ -61,6 +61,7 @@ struct provider_op *provider_op_free(struct provider_op *op)
         oidc_tokens_deinit(&op->result.tokens);
         jwt_claims_deinit(&op->result.claims);
         oidc_device_deinit(&op->device);
+        code_flow_free(op->code);
         secret_free(op->token);
         free(op->subject);
         free(op);
@@ -166,6 +167,7 @@ void op_verify(struct provider_op *op)
         struct jwt_expect expect = {
                 .issuer = p->issuer,
                 .client_id = p->client_id,
+                .nonce = op->code ? op->code->nonce : NULL,
                 .subject = op->subject,
                 .now_s = clock_wall_s(p->clock),
         };
