@@ -7,49 +7,11 @@
 //
 // While real life is left, what there is is served, however often its replacement fails. After that an error
 // is served: never something stale, never something empty.
-#include "role.h"
+#include "role_internal.h"
 
 #include "schedule.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-
-// Date headers have whole seconds and answers take their time: below this, a skew is noise.
-#define SKEW_NOISE_S 2
-
-struct role_waiter {
-        struct role *role;
-        struct role_waiter *next, **link; // link: NULL once it is answered
-        int64_t min_ttl_s, deadline_boot_ms;
-        role_done_fn done;
-        void *arg;
-};
-
-struct role {
-        struct loop *loop;
-        const struct config_role *conf;
-        struct source *source;
-        const struct role_events *events;
-        void *arg;
-
-        enum role_state state;
-        bool asked; // somebody wanted it since the last drop: it is kept fresh
-        bool had;   // there was a role session since the last drop
-        struct sts_credentials credentials;
-        bool has; // credentials are filled; whether they are alive, the clock says
-        int64_t lifetime_ms, expires_boot_ms;
-
-        struct source_op *flight;
-        struct timer *timer, *deadline;
-        int64_t next_try_boot_ms; // rotation or another attempt; 0: none planned
-        struct role_waiter *waiters;
-
-        unsigned failures;           // in a row
-        int64_t remember_until_boot; // until then a failure is answered from memory
-        enum outcome last_outcome;
-        struct err last_err;
-        char last_request_id[128];
-};
 
 const char *role_state_name(enum role_state s)
 {
@@ -63,18 +25,6 @@ const char *role_state_name(enum role_state s)
         };
 
         return names[s];
-}
-
-static int64_t boot_now(const struct role *r)
-{
-        const struct clock *c = loop_clock(r->loop);
-
-        return c->boot_ms(c);
-}
-
-static int64_t left_ms(const struct role *r)
-{
-        return r->has ? r->expires_boot_ms - boot_now(r) : 0;
 }
 
 static void wipe(struct role *r)
@@ -107,7 +57,7 @@ static void set_state(struct role *r)
 // Sets the timer to whichever comes first: the next attempt or the end of life.
 static void plan(struct role *r)
 {
-        int64_t next = r->next_try_boot_ms, now = boot_now(r);
+        int64_t next = r->next_try_boot_ms, now = role_boot_now(r);
 
         if (r->has && (next == 0 || r->expires_boot_ms < next))
                 next = r->expires_boot_ms;
@@ -126,193 +76,12 @@ static void forget_failure(struct role *r)
         r->last_request_id[0] = 0;
 }
 
-// ---- what is handed out
-
-int64_t role_get_expiration_s(const struct role *r)
-{
-        const struct clock *c = loop_clock(r->loop);
-        int64_t left = left_ms(r), by_us;
-
-        if (left <= 0)
-                return 0;
-        // The server's figure, unless this machine's clock differs: then the moment its programs will see.
-        by_us = (c->wall_ms(c) + left) / 1000;
-        if (by_us - r->credentials.expiration_s <= SKEW_NOISE_S &&
-                r->credentials.expiration_s - by_us <= SKEW_NOISE_S)
-                return r->credentials.expiration_s;
-        return by_us;
-}
-
-// Life by the expiry that is told; the real life where so little is left that the told expiry has passed.
-static int64_t told_left_ms(const struct role *r)
-{
-        int64_t left = left_ms(r), less = schedule_understate_ms(r->lifetime_ms);
-
-        return left > less ? left - less : left;
-}
-
-static bool serves(const struct role *r, int64_t min_ttl_s)
-{
-        return left_ms(r) > 0 && told_left_ms(r) / 1000 >= min_ttl_s;
-}
-
-static void fill_ok(const struct role *r, struct role_answer *ret)
-{
-        const struct clock *c = loop_clock(r->loop);
-        int64_t real = role_get_expiration_s(r), told = real - (left_ms(r) - told_left_ms(r) + 999) / 1000;
-
-        if (told <= clock_wall_s(c))
-                told = real;
-        *ret = (struct role_answer){
-                .outcome = OUTCOME_OK,
-                .message = "",
-                .request_id = "",
-                .credentials = &r->credentials,
-                .expiration_s = real,
-                .reported_expiration_s = told,
-        };
-}
-
-static void fill_error(const struct role *r, enum outcome o, const struct err *err, struct role_answer *ret)
-{
-        *ret = (struct role_answer){
-                .outcome = o,
-                .message = err->text,
-                .request_id = o == r->last_outcome ? r->last_request_id : "",
-        };
-}
-
-// More life than a session of this role ever has: no call can help.
-static bool impossible(const struct role *r, int64_t min_ttl_s)
-{
-        return r->has && min_ttl_s > (r->lifetime_ms - schedule_understate_ms(r->lifetime_ms)) / 1000;
-}
-
-static void say_impossible(const struct role *r, int64_t min_ttl_s, struct err *err)
-{
-        err_set(err,
-                "role %s: %" PRId64 " seconds of life were asked for, but its sessions live %" PRId64
-                " seconds; raise its duration",
-                r->conf->name, min_ttl_s, (r->lifetime_ms + 500) / 1000);
-}
-
-bool role_peek(struct role *r, int64_t min_ttl_s, struct role_answer *ret)
-{
-        if (serves(r, min_ttl_s)) {
-                fill_ok(r, ret);
-                return true;
-        }
-        if (left_ms(r) > 0 && impossible(r, min_ttl_s) && r->last_outcome == OUTCOME_OK) {
-                // The sentence lives in last_err, the outcome of the source stays OK.
-                err_clear(&r->last_err);
-                say_impossible(r, min_ttl_s, &r->last_err);
-                fill_error(r, OUTCOME_MISCONFIGURED, &r->last_err, ret);
-                return true;
-        }
-        if (r->last_outcome != OUTCOME_OK && boot_now(r) < r->remember_until_boot) {
-                fill_error(r, r->last_outcome, &r->last_err, ret);
-                return true;
-        }
-        return false;
-}
-
-// ---- waiters
-
-static void waiter_unlink(struct role_waiter *w)
-{
-        if (!w->link)
-                return;
-        *w->link = w->next;
-        if (w->next)
-                w->next->link = w->link;
-        w->link = NULL;
-        w->next = NULL;
-}
-
-static void waiter_link(struct role_waiter **head, struct role_waiter *w)
-{
-        w->next = *head;
-        w->link = head;
-        if (*head)
-                (*head)->link = &w->next;
-        *head = w;
-}
-
-static void waiter_answer(struct role_waiter *w, const struct role_answer *a)
-{
-        waiter_unlink(w);
-        w->done(w->arg, a); // may free w, or any other
-}
-
-// Tells every waiter how the flight ended. They are moved aside first: an answer may bring a new question.
-static void answer_all(struct role *r, enum outcome o, const struct err *err)
-{
-        struct role_waiter *all = r->waiters, *w;
-
-        r->waiters = NULL;
-        if (all)
-                all->link = &all;
-        while ((w = all)) {
-                struct role_answer a;
-                struct err impossible_err = ERR_INIT;
-
-                if (serves(r, w->min_ttl_s)) {
-                        fill_ok(r, &a);
-                } else if (o == OUTCOME_OK) {
-                        say_impossible(r, w->min_ttl_s, &impossible_err);
-                        fill_error(r, OUTCOME_MISCONFIGURED, &impossible_err, &a);
-                } else {
-                        fill_error(r, o, err, &a);
-                }
-                waiter_answer(w, &a);
-        }
-}
-
-static void plan_deadline(struct role *r)
-{
-        int64_t first = INT64_MAX, now = boot_now(r);
-
-        for (struct role_waiter *w = r->waiters; w; w = w->next)
-                if (w->deadline_boot_ms < first)
-                        first = w->deadline_boot_ms;
-        if (first == INT64_MAX)
-                timer_disarm(r->deadline);
-        else
-                timer_arm_in(r->deadline, first > now ? first - now : 0);
-}
-
-static struct role_waiter *overdue(struct role *r)
-{
-        int64_t now = boot_now(r);
-
-        for (struct role_waiter *w = r->waiters; w; w = w->next)
-                if (w->deadline_boot_ms <= now)
-                        return w;
-        return NULL;
-}
-
-static void on_deadline(void *arg)
-{
-        struct role *r = arg;
-        struct err err = ERR_INIT;
-        struct role_answer a;
-        struct role_waiter *w;
-
-        err_set(&err,
-                "role %s: its credentials are being fetched, but no answer came in time; try again shortly",
-                r->conf->name);
-        fill_error(r, OUTCOME_TIMEOUT, &err, &a);
-        while ((w = overdue(r)))
-                waiter_answer(w, &a);
-        plan_deadline(r);
-}
-
 // ---- flights
 
 static void failed(struct role *r, enum outcome o, const struct err *err, const char *request_id)
 {
         const struct outcome_info *info = outcome_info(o);
-        int64_t wait, left = left_ms(r);
+        int64_t wait, left = role_left_ms(r);
         struct err said = *err;
 
         r->failures++;
@@ -326,7 +95,7 @@ static void failed(struct role *r, enum outcome o, const struct err *err, const 
         r->remember_until_boot = 0;
         if (o != OUTCOME_NEEDS_LOGIN) {
                 // Needs-login is never remembered: every question looks first whether somebody has signed in.
-                r->remember_until_boot = boot_now(r) + wait;
+                r->remember_until_boot = role_boot_now(r) + wait;
                 if (left > 0 || (info->retry && r->had))
                         r->next_try_boot_ms = r->remember_until_boot;
         }
@@ -334,8 +103,7 @@ static void failed(struct role *r, enum outcome o, const struct err *err, const 
         set_state(r);
         if (r->events->refused)
                 r->events->refused(r, r->arg);
-        answer_all(r, o, &said);
-        plan_deadline(r);
+        role_answer_waiters(r, o, &said);
 }
 
 static void obtained(struct role *r, struct source_result *result)
@@ -360,15 +128,14 @@ static void obtained(struct role *r, struct source_result *result)
         result->credentials = (struct sts_credentials){0};
         r->has = r->had = true;
         r->lifetime_ms = lifetime;
-        r->expires_boot_ms = boot_now(r) + lifetime;
-        r->next_try_boot_ms = boot_now(r) + schedule_rotate_in_ms(lifetime, arc4random());
+        r->expires_boot_ms = role_boot_now(r) + lifetime;
+        r->next_try_boot_ms = role_boot_now(r) + schedule_rotate_in_ms(lifetime, arc4random());
         forget_failure(r);
         plan(r);
         set_state(r);
         if (r->events->obtained)
                 r->events->obtained(r, &r->credentials, r->arg);
-        answer_all(r, OUTCOME_OK, NULL);
-        plan_deadline(r);
+        role_answer_waiters(r, OUTCOME_OK, NULL);
 }
 
 static void on_flight(void *arg, struct source_result *result)
@@ -382,7 +149,7 @@ static void on_flight(void *arg, struct source_result *result)
                 failed(r, result->outcome, &result->err, result->request_id);
 }
 
-static int start_flight(struct role *r)
+int role_start_flight(struct role *r)
 {
         int e;
 
@@ -401,7 +168,7 @@ static int start_flight(struct role *r)
 static void start_background(struct role *r)
 {
         struct err err = ERR_INIT;
-        int e = start_flight(r);
+        int e = role_start_flight(r);
 
         if (e == 0)
                 return;
@@ -413,11 +180,11 @@ static void on_timer(void *arg)
 {
         struct role *r = arg;
 
-        if (r->has && left_ms(r) <= 0) {
+        if (r->has && role_left_ms(r) <= 0) {
                 wipe(r);
                 set_state(r);
         }
-        if (r->next_try_boot_ms != 0 && boot_now(r) >= r->next_try_boot_ms)
+        if (r->next_try_boot_ms != 0 && role_boot_now(r) >= r->next_try_boot_ms)
                 start_background(r);
         else
                 plan(r);
@@ -427,45 +194,6 @@ static void cancel_flight(struct role *r)
 {
         if (r->flight)
                 r->flight = r->source->ops->op_free(r->flight);
-}
-
-int role_wait_start(struct role_waiter **ret, struct role *r, int64_t min_ttl_s, int64_t deadline_ms,
-        role_done_fn done, void *arg)
-{
-        struct role_waiter *w = calloc(1, sizeof *w);
-        int e;
-
-        if (!w)
-                return -ENOMEM;
-        r->asked = true;
-        e = start_flight(r);
-        if (e < 0) {
-                free(w);
-                return err_trace(e);
-        }
-        *w = (struct role_waiter){
-                .role = r,
-                .min_ttl_s = min_ttl_s,
-                .deadline_boot_ms = boot_now(r) + deadline_ms,
-                .done = done,
-                .arg = arg,
-        };
-        waiter_link(&r->waiters, w);
-        // Deadlines of one door come in order, so this looks at one timer, not at all waiters.
-        if (!timer_is_armed(r->deadline) || w->next == NULL)
-                timer_arm_in(r->deadline, deadline_ms);
-        else if (w->deadline_boot_ms < w->next->deadline_boot_ms)
-                plan_deadline(r);
-        *ret = w;
-        return 0;
-}
-
-struct role_waiter *role_waiter_free(struct role_waiter *w)
-{
-        if (w)
-                waiter_unlink(w);
-        free(w);
-        return NULL;
 }
 
 // ---- events from outside
@@ -481,7 +209,7 @@ struct role_times role_get_times(const struct role *r)
 
 bool role_restore(struct role *r, struct sts_credentials *c, const struct role_times *t)
 {
-        int64_t now = boot_now(r), left = t->expires_boot_ms - now;
+        int64_t now = role_boot_now(r), left = t->expires_boot_ms - now;
 
         if (left <= 0 || left > t->lifetime_ms || r->has || r->flight)
                 return false;
@@ -522,8 +250,7 @@ void role_drop(struct role *r, bool signed_out)
         else
                 err_set(&err, "role %s: a program had its credentials dropped meanwhile; ask again",
                         r->conf->name);
-        answer_all(r, signed_out ? OUTCOME_NEEDS_LOGIN : OUTCOME_CANCELLED, &err);
-        plan_deadline(r);
+        role_answer_waiters(r, signed_out ? OUTCOME_NEEDS_LOGIN : OUTCOME_CANCELLED, &err);
 }
 
 void role_grant_new(struct role *r, bool same_person)
@@ -560,7 +287,7 @@ int role_new(struct role **ret, struct loop *l, const struct config_role *conf, 
         };
         e = timer_new(&r->timer, l, on_timer, r);
         if (e == 0)
-                e = timer_new(&r->deadline, l, on_deadline, r);
+                e = timer_new(&r->deadline, l, role_on_deadline, r);
         if (e < 0) {
                 role_free(r);
                 return err_trace(e);
@@ -584,7 +311,7 @@ struct role *role_free(struct role *r)
         wipe(r);
         if (r->waiters) {
                 err_set(&err, "role %s: the broker is stopping", r->conf->name);
-                answer_all(r, OUTCOME_CANCELLED, &err);
+                role_answer_waiters(r, OUTCOME_CANCELLED, &err);
         }
         timer_free(r->timer);
         timer_free(r->deadline);
@@ -610,14 +337,14 @@ const struct source *role_get_source(const struct role *r)
 
 const struct sts_credentials *role_get_credentials(const struct role *r)
 {
-        return left_ms(r) > 0 ? &r->credentials : NULL;
+        return role_left_ms(r) > 0 ? &r->credentials : NULL;
 }
 
 int64_t role_get_next_rotation_s(const struct role *r)
 {
         const struct clock *c = loop_clock(r->loop);
 
-        return r->next_try_boot_ms ? (c->wall_ms(c) + r->next_try_boot_ms - boot_now(r)) / 1000 : 0;
+        return r->next_try_boot_ms ? (c->wall_ms(c) + r->next_try_boot_ms - role_boot_now(r)) / 1000 : 0;
 }
 
 enum outcome role_get_last_error(const struct role *r, const char **ret_text, const char **ret_request_id)
