@@ -159,9 +159,9 @@ $(B)/pam_valetkey.so: $(call objs,$(PAM_SRC) $(MODULE_SRC)) pam/module.map
 $(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) wire/name.c $(READER_SRC)) nss/module.map
 	$(module_rule)
 
-# Unit tests go through tests/unit/fault.c: malloc, calloc, realloc, strdup and free are wrapped, so a test can make
+# Unit tests go through tests/unit/fault.c: what allocates and frees is wrapped, so a test can make
 # the n-th allocation fail and look at every block as it is freed.
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup,--wrap=free
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup,--wrap=free,--wrap=locked_alloc,--wrap=locked_free
 # What several tests share stands in tests/unit/support_*.c and is linked into each.
 SUPPORT := $(call objs,$(sort $(wildcard tests/unit/support_*.c)))
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/tests/unit/fault.o $(SUPPORT) $(PARTS) $(ARCHIVE)

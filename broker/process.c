@@ -8,38 +8,17 @@
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-// Descriptors we open must never be taken for stdin, stdout or stderr.
-static int open_standard_fds(void)
-{
-        int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-        while (fd >= 0 && fd <= STDERR_FILENO) {
-                int flags = fcntl(fd, F_GETFD);
-
-                if (flags < 0 || fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC) < 0)
-                        return -errno;
-                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-        }
-        if (fd < 0)
-                return -errno;
-        close(fd);
-        return 0;
-}
-
 int process_harden(void)
 {
-        struct rlimit none = {0}, files;
-        int r = open_standard_fds();
+        struct rlimit files;
+        int r = service_harden();
 
         if (r < 0)
                 return r;
         umask(077);
-        if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
-                return -errno;
         // A thousand callers at once are a thousand descriptors.
         if (getrlimit(RLIMIT_NOFILE, &files) < 0)
                 return -errno;

@@ -3,8 +3,10 @@
 // Secrets in one block: header, bytes, a NUL. secret_free() clears the whole block — header included —
 // because clearing "n bytes from the block's start" is how a neighbour of ours left the last eight bytes of
 // every token in freed memory. Only explicit_bzero() is used: a plain memset before free() is removed by the
-// optimiser.
+// optimiser. The blocks are in memory that does not go to swap (locked.h).
 #include "secret.h"
+
+#include "locked.h"
 
 #include <openssl/crypto.h>
 
@@ -13,13 +15,18 @@ struct secret {
         char p[];
 };
 
+static size_t size_of(size_t n)
+{
+        return sizeof(struct secret) + n + 1;
+}
+
 int secret_new_room(struct secret **ret, size_t n)
 {
         struct secret *s;
 
-        if (n > SIZE_MAX - sizeof *s - 1)
+        if (n > SIZE_MAX - size_of(0))
                 return -EOVERFLOW;
-        s = malloc(sizeof *s + n + 1);
+        s = locked_alloc(size_of(n));
         if (!s)
                 return -ENOMEM;
         s->n = n;
@@ -94,8 +101,10 @@ bool secret_eq(const struct secret *a, const struct secret *b)
 struct secret *secret_free(struct secret *s)
 {
         if (s) {
-                explicit_bzero(s, sizeof *s + s->n + 1);
-                free(s);
+                size_t size = size_of(s->n);
+
+                explicit_bzero(s, size);
+                locked_free(s, size);
         }
         return NULL;
 }

@@ -3,6 +3,9 @@
 // sd_listen_fds(3) and sd_notify(3) as documented there, without libsystemd.
 #include "service.h"
 
+#include "locked.h"
+#include "log.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -12,9 +15,17 @@
 
 #define FIRST_FD 3
 
+static void on_refusal(const struct locked_figures *f)
+{
+        log_event(LOG_E_WARNING, "memory.unlocked", "reason=%s hint=%s", strerror(f->error),
+                "secrets are still left out of dumps, but may be written to swap: raise LimitMEMLOCK= or "
+                "encrypt it");
+}
+
 int service_harden(void)
 {
         const struct rlimit none = {0};
+        struct rlimit locked;
         int fd;
 
         // What we open must never be taken for stdin, stdout or stderr.
@@ -24,9 +35,12 @@ int service_harden(void)
                         return -errno;
         } while (fd <= STDERR_FILENO);
         close(fd);
-        if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+                getrlimit(RLIMIT_MEMLOCK, &locked) < 0)
                 return -errno;
-        return 0;
+        locked.rlim_cur = locked.rlim_max;
+        locked_on_refusal(on_refusal);
+        return setrlimit(RLIMIT_MEMLOCK, &locked) < 0 ? -errno : 0;
 }
 
 // A decimal number without sign from 0 to max; -1 for anything else.

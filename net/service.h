@@ -7,7 +7,7 @@
 
 #include "util.h"
 
-// First thing in main(): descriptors 0-2 open, no core, not dumpable.
+// First thing in main(): descriptors 0-2 open, no core, not dumpable, secrets locked as far as the limit allows.
 int service_harden(void) _must_check_;
 
 // The listening sockets that were passed on (LISTEN_FDS), by the names of LISTEN_FDNAMES. Reads and removes the

@@ -18,6 +18,10 @@ void *__wrap_realloc(void *p, size_t n);
 char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t n);
 void __wrap_free(void *p);
+void *__real_locked_alloc(size_t n);
+void __real_locked_free(void *p, size_t n);
+void *__wrap_locked_alloc(size_t n);
+void __wrap_locked_free(void *p, size_t n);
 
 static unsigned countdown;
 static bool struck;
@@ -90,4 +94,27 @@ void __wrap_free(void *p)
         if (p && watcher)
                 watcher(p, malloc_usable_size(p), watcher_arg);
         __real_free(p);
+}
+
+// The secrets' memory is not malloc's, but it can run out like it, and is looked at like it.
+void *__wrap_locked_alloc(size_t n)
+{
+        unsigned rest;
+        void *p;
+
+        if (fails_now())
+                return NULL;
+        // One allocation, whatever it takes inside.
+        rest = countdown;
+        countdown = 0;
+        p = __real_locked_alloc(n);
+        countdown = rest;
+        return p;
+}
+
+void __wrap_locked_free(void *p, size_t n)
+{
+        if (watcher)
+                watcher(p, n, watcher_arg);
+        __real_locked_free(p, n);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Allocation faults and a look at freed memory, for unit tests. Every unit test links this; calls to malloc,
-// calloc, realloc, strdup, strndup and free from our code (not from shared libraries) go through it.
+// calloc, realloc, strdup, strndup, free, locked_alloc and locked_free from our code (not from shared libraries) go
+// through it.
 #pragma once
 
 #include <stdbool.h>
