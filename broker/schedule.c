@@ -6,8 +6,9 @@
 // where the session is that long, 30 where it is shorter, and half its life below that, which is the best one
 // can do.
 //
-// Jitter only ever moves a rotation earlier. It is a share of the age at rotation, so that a thousand hosts
-// that signed in within the same seconds do not meet at STS again.
+// Jitter only ever moves a rotation earlier: by up to half of the age at rotation, and five minutes at most. Of a thousand
+// hosts that signed in within the same seconds five or fewer then meet at STS in any second on average, and chance
+// hardly ever makes it twenty; each rotation draws anew, so they come further apart.
 #include "schedule.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -31,7 +32,7 @@ int64_t schedule_rotate_in_ms(int64_t lifetime_ms, uint32_t jitter)
         else
                 left = lifetime_ms / 2;
         age = lifetime_ms - left;
-        spread = age * 15 / 100;
+        spread = age / 2;
         if (spread > 5 * MINUTE_MS)
                 spread = 5 * MINUTE_MS;
         return age - share(spread, jitter);
