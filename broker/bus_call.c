@@ -14,7 +14,7 @@ struct bus_call *bus_call_free(struct bus_call *c)
                         c->next->link = c->link;
                 c->caller->n_calls--;
         }
-        role_waiter_free(c->waiter);
+        handout_free(c->handout);
         dbus_message_unref(c->message);
         free(c);
         return NULL;

@@ -5,6 +5,7 @@
 
 #include "bus.h"
 #include "bus_service.h"
+#include "handout.h"
 #include "sign_in.h"
 
 #define BUS_ROOT "/org/valetkey/Broker1"
@@ -21,6 +22,8 @@ struct bus_caller {
                 CALLER_FOREIGN,
         } state;
         DBusPendingCall *asking;
+        struct caller who;
+        int who_error; // negative: who it is cannot be told
         unsigned n_calls;
 };
 
@@ -31,7 +34,7 @@ struct bus_call {
         struct bus_caller *caller;
         DBusMessage *message;
         bool begun; // handed to its method
-        struct role_waiter *waiter;
+        struct handout *handout;
 };
 
 // One object for each watcher of a sign-in; it belongs to whoever asked for it.
@@ -78,6 +81,10 @@ void bus_reply_empty(struct bus_call *c);
 void bus_reply_error(struct bus_call *c, enum outcome o, const char *text);
 void bus_reply_dbus_error(struct bus_call *c, const char *name, const char *text);
 struct bus_call *bus_call_free(struct bus_call *c);
+
+// ---- bus_peer.c
+// Reads what the bus says of a program. False: it does not say whose it is. *ret_error: negative where who it is cannot be told.
+bool bus_read_caller(DBusMessage *reply, uid_t *ret_uid, struct caller *ret, int *ret_error);
 
 // ---- bus_objects.c
 struct bus_interface;

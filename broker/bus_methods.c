@@ -81,18 +81,19 @@ static void on_role_answer(void *arg, const struct role_answer *a)
 {
         struct bus_call *c = arg;
 
-        c->waiter = role_waiter_free(c->waiter);
+        c->handout = handout_free(c->handout);
         reply_role(c, a);
 }
 
-static void get_credentials(struct bus_call *c, struct role *r, DBusMessageIter *options)
+static void get_credentials(struct bus_call *c, const char *role, DBusMessageIter *options)
 {
+        struct handout_request q = {
+                .caller = &c->caller->who, .role = role, .by_name = role[0] != 0, .deadline_ms = WAIT_MS};
         struct err err = ERR_INIT;
         struct role_answer a;
         const char *bad = "";
-        int64_t min_ttl;
 
-        if (!parse_min_ttl(options, &min_ttl, &bad)) {
+        if (!parse_min_ttl(options, &q.min_ttl_s, &bad)) {
                 err_set(&err, "option %s is not known, or its value makes no sense", bad);
                 bus_reply_error(c, OUTCOME_INVALID_REQUEST, err.text);
                 return;
@@ -101,9 +102,14 @@ static void get_credentials(struct bus_call *c, struct role *r, DBusMessageIter 
                 bus_reply_error(c, OUTCOME_MISCONFIGURED, "this bus does not carry descriptors");
                 return;
         }
-        if (role_peek(r, min_ttl, &a))
+        if (c->caller->who_error < 0) {
+                caller_refusal(&err, c->caller->who_error);
+                bus_reply_error(c, OUTCOME_ACCESS_DENIED, err.text);
+                return;
+        }
+        if (handout_now(c->service->broker, &q, &a))
                 reply_role(c, &a);
-        else if (role_wait_start(&c->waiter, r, min_ttl, WAIT_MS, on_role_answer, c) < 0)
+        else if (handout_start(&c->handout, c->service->broker, &q, on_role_answer, c) < 0)
                 bus_reply_error(c, OUTCOME_INTERNAL, NULL);
 }
 
@@ -111,20 +117,13 @@ static void get_credentials(struct bus_call *c, struct role *r, DBusMessageIter 
 
 static void broker_get_credentials(struct bus_call *c, const struct bus_object *o _unused_)
 {
-        struct err err = ERR_INIT;
         DBusMessageIter args;
-        struct role *r = NULL;
         const char *name;
-        enum outcome outcome;
 
         dbus_message_iter_init(c->message, &args);
         dbus_message_iter_get_basic(&args, &name);
         dbus_message_iter_next(&args);
-        outcome = broker_find_role(c->service->broker, name, &r, &err);
-        if (outcome == OUTCOME_OK)
-                get_credentials(c, r, &args);
-        else
-                bus_reply_error(c, outcome, err.text);
+        get_credentials(c, name, &args);
 }
 
 static struct keeper *named_identity(struct bus_call *c, DBusMessageIter *args)
@@ -211,7 +210,7 @@ static void role_get_credentials_now(struct bus_call *c, const struct bus_object
         DBusMessageIter args;
 
         dbus_message_iter_init(c->message, &args);
-        get_credentials(c, o->role, &args);
+        get_credentials(c, role_get_config(o->role)->name, &args);
 }
 
 static void role_refresh_now(struct bus_call *c, const struct bus_object *o)

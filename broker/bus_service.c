@@ -189,14 +189,12 @@ static void begin_all(struct bus_caller *caller)
         } while (c);
 }
 
-static void on_uid(DBusPendingCall *pending, void *arg)
+static void on_credentials(DBusPendingCall *pending, void *arg)
 {
         struct bus_caller *c = arg;
         DBusMessage *m = dbus_pending_call_steal_reply(pending);
-        dbus_uint32_t uid = 0;
-        bool ours = m && dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_METHOD_RETURN &&
-                    dbus_message_get_args(m, NULL, DBUS_TYPE_UINT32, &uid, DBUS_TYPE_INVALID) &&
-                    uid == geteuid();
+        uid_t uid = 0;
+        bool ours = bus_read_caller(m, &uid, &c->who, &c->who_error) && uid == geteuid();
 
         if (m)
                 dbus_message_unref(m);
@@ -210,13 +208,13 @@ static void on_uid(DBusPendingCall *pending, void *arg)
 }
 
 // Asks the bus, which has it from the kernel, whose process this is.
-static bool ask_uid(struct bus_caller *c)
+static bool ask_who(struct bus_caller *c)
 {
         DBusMessage *m = dbus_message_new_method_call(
-                DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetConnectionUnixUser");
+                DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetConnectionCredentials");
         bool ok = m && dbus_message_append_args(m, DBUS_TYPE_STRING, &c->name, DBUS_TYPE_INVALID) &&
                   dbus_connection_send_with_reply(bus_connection(c->service->bus), m, &c->asking, ASK_MS) &&
-                  c->asking && dbus_pending_call_set_notify(c->asking, on_uid, c, NULL);
+                  c->asking && dbus_pending_call_set_notify(c->asking, on_credentials, c, NULL);
 
         if (m)
                 dbus_message_unref(m);
@@ -235,7 +233,7 @@ static struct bus_caller *caller_get(struct bus_service *s, const char *name)
         *c = (struct bus_caller){.service = s, .next = s->callers, .name = strdup(name)};
         s->callers = c;
         s->n_callers++;
-        if (!c->name || !ask_uid(c))
+        if (!c->name || !ask_who(c))
                 return caller_free(c);
         return c;
 }

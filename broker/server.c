@@ -7,6 +7,7 @@
 #include "server.h"
 
 #include "credproc.h"
+#include "handout.h"
 #include "log.h"
 #include "memfd.h"
 #include "packet.h"
@@ -27,7 +28,7 @@ struct conn {
         struct packet_conn *packet;
         int64_t since_boot_ms;
         bool asked, refused;
-        struct role_waiter *waiter;
+        struct handout *handout;
         struct sign_in_watch *watch;
 };
 
@@ -53,7 +54,7 @@ static void conn_free(struct conn *c)
         *c->link = c->next;
         if (c->next)
                 c->next->link = c->link;
-        role_waiter_free(c->waiter);
+        handout_free(c->handout);
         sign_in_leave(c->watch);
         packet_conn_free(c->packet);
         free(c);
@@ -124,7 +125,7 @@ static void on_role_answer(void *arg, const struct role_answer *a)
 {
         struct conn *c = arg;
 
-        c->waiter = role_waiter_free(c->waiter);
+        c->handout = handout_free(c->handout);
         send_credentials(c, a);
 }
 
@@ -137,26 +138,32 @@ static bool optional_text(const struct frame *f, uint16_t tag, char *dst, size_t
 
 static void on_get_credentials(struct conn *c, const struct frame *f)
 {
+        const struct packet_peer *peer = packet_conn_peer(c->packet);
         struct err err = ERR_INIT;
         struct role_answer a;
-        struct role *r;
+        struct caller caller;
+        struct handout_request q = {.caller = &caller, .deadline_ms = WAIT_MS};
         char name[256];
         uint32_t min_ttl = 0;
-        enum outcome o;
+        int r;
 
         if (!optional_text(f, TAG_ROLE, name, sizeof name) ||
                 (frame_find(f, TAG_MIN_TTL) && !frame_get_u32(f, TAG_MIN_TTL, &min_ttl))) {
                 send_error(c, OUTCOME_INVALID_REQUEST, NULL, NULL);
                 return;
         }
-        o = broker_find_role(c->server->broker, name, &r, &err);
-        if (o != OUTCOME_OK) {
-                send_error(c, o, err.text, NULL);
+        r = caller_from_pid(&caller, peer->pid, peer->uid, "socket");
+        if (r < 0) {
+                caller_refusal(&err, r);
+                send_error(c, OUTCOME_ACCESS_DENIED, err.text, NULL);
                 return;
         }
-        if (role_peek(r, min_ttl, &a))
+        q.role = name;
+        q.by_name = name[0] != 0;
+        q.min_ttl_s = min_ttl;
+        if (handout_now(c->server->broker, &q, &a))
                 send_credentials(c, &a);
-        else if (role_wait_start(&c->waiter, r, min_ttl, WAIT_MS, on_role_answer, c) < 0)
+        else if (handout_start(&c->handout, c->server->broker, &q, on_role_answer, c) < 0)
                 send_error(c, OUTCOME_INTERNAL, NULL, NULL);
 }
 
@@ -300,7 +307,7 @@ static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int 
         }
         if (c->asked) {
                 // What was asked first is given up: one connection, one question.
-                c->waiter = role_waiter_free(c->waiter);
+                c->handout = handout_free(c->handout);
                 c->watch = sign_in_leave(c->watch);
                 send_error(c, OUTCOME_INVALID_REQUEST, "one request for each connection", NULL);
                 return;
@@ -431,7 +438,7 @@ void server_pause(struct server *s, bool paused)
 bool server_is_waiting(const struct server *s)
 {
         for (const struct conn *c = s->conns; c; c = c->next)
-                if (c->waiter || c->watch)
+                if (c->handout || c->watch)
                         return true;
         return false;
 }

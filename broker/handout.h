@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One way to hand out, for every door: which role is meant, whether this caller may have it, credentials from memory or after a
+// flight, and a line in the log. A door knows its protocol and who asks; it decides nothing.
+#pragma once
+
+#include "broker.h"
+#include "caller.h"
+
+struct handout_request {
+        const struct caller *caller; // these two are borrowed for the call that takes the request
+        const char *role;            // NULL or "": the default
+        bool by_name;                // the caller named it itself: roles with ambient = no need that
+        int64_t min_ttl_s;
+        int64_t deadline_ms; // from now; handout_start() only
+        bool interactive;    // the caller's person is there to be asked
+};
+
+// Exactly once, never from inside handout_start(). The answer is borrowed, and the handout may be freed inside.
+typedef void (*handout_done_fn)(void *arg, const struct role_answer *a);
+struct handout;
+int handout_start(struct handout **ret, struct broker *b, const struct handout_request *q,
+        handout_done_fn done, void *arg) _must_check_;
+// True: answered from memory, also with a refusal; *ret is borrowed until the next turn of the loop.
+bool handout_now(struct broker *b, const struct handout_request *q, struct role_answer *ret);
+struct handout *handout_free(struct handout *h);
+// Whether a caller is shown that role in a list, or (by_name) when it asks for it.
+bool handout_may_see(struct broker *b, const struct caller *c, const struct role *r, bool by_name);
