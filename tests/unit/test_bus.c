@@ -9,39 +9,9 @@
 #include <cmocka.h>
 
 #include "bus.h"
-#include "support_spawn.h"
+#include "support_bus.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
-
-static pid_t start_daemon(void)
-{
-        char *argv[] = {(char[]){"dbus-daemon"}, (char[]){"--session"}, (char[]){"--nofork"},
-                (char[]){"--nopidfile"}, (char[]){"--print-address=3"}, NULL};
-        char line[512] = "";
-        pid_t pid;
-        int fds[2];
-
-        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-        pid = support_spawn(argv, -1, fds[1]);
-        assert_true(pid > 0);
-        close(fds[1]);
-        for (size_t n = 0; n < sizeof line - 1 && read(fds[0], line + n, 1) == 1 && line[n] != '\n'; n++)
-                ;
-        close(fds[0]);
-        line[strcspn(line, "\n")] = 0;
-        assert_true(line[0]);
-        setenv("DBUS_SESSION_BUS_ADDRESS", line, 1);
-        return pid;
-}
-
-static void stop_daemon(pid_t pid)
-{
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-}
 
 struct world {
         struct loop *loop;
@@ -119,7 +89,7 @@ static void calls_are_answered_and_a_flood_does_not_starve(void **state)
 {
         struct world w = {0};
         struct err err = ERR_INIT;
-        pid_t pid = start_daemon();
+        pid_t pid = support_bus_start("DBUS_SESSION_BUS_ADDRESS", NULL);
         char to[64];
 
         (void)state;
@@ -143,7 +113,7 @@ static void calls_are_answered_and_a_flood_does_not_starve(void **state)
         assert_true(w.ticks > 10);
         timer_free(w.timer);
 
-        stop_daemon(pid);
+        support_bus_stop(pid);
         run_until(&w, &w.lost, 2);
         assert_null(w.a);
         bus_free(w.b);
@@ -172,7 +142,7 @@ static void no_bus_is_said_not_died_of(void **state)
 static void a_bus_freed_with_calls_pending_calls_nobody(void **state)
 {
         struct world w = {0};
-        pid_t pid = start_daemon();
+        pid_t pid = support_bus_start("DBUS_SESSION_BUS_ADDRESS", NULL);
 
         (void)state;
         assert_int_equal(loop_new(&w.loop, &clock_system), 0);
@@ -184,7 +154,7 @@ static void a_bus_freed_with_calls_pending_calls_nobody(void **state)
         assert_int_equal(w.answered, 0);
         assert_int_equal(w.lost, 0);
         loop_free(w.loop);
-        stop_daemon(pid);
+        support_bus_stop(pid);
 }
 
 static DBusHandlerResult free_inside(DBusConnection *c _unused_, DBusMessage *m, void *arg)
@@ -201,7 +171,7 @@ static DBusHandlerResult free_inside(DBusConnection *c _unused_, DBusMessage *m,
 static void a_handler_may_free_the_bus(void **state)
 {
         struct world w = {0};
-        pid_t pid = start_daemon();
+        pid_t pid = support_bus_start("DBUS_SESSION_BUS_ADDRESS", NULL);
         DBusMessage *m;
 
         (void)state;
@@ -223,7 +193,7 @@ static void a_handler_may_free_the_bus(void **state)
         assert_int_equal(w.lost, 0);
         bus_free(w.a);
         loop_free(w.loop);
-        stop_daemon(pid);
+        support_bus_stop(pid);
 }
 
 int main(void)
