@@ -8,6 +8,14 @@
 #include "err.h"
 #include "grant.h"
 
+// What becomes of a sign-in when the user's last session ends.
+enum logout_policy {
+        LOGOUT_WIPE,   // it is forgotten
+        LOGOUT_KEEP,   // it goes on, where the user lingers, to its max_grant_age
+        LOGOUT_REVOKE, // it is forgotten, and the provider told (RFC 7009)
+};
+const char *logout_policy_name(enum logout_policy p); // "wipe"
+
 struct config_identity {
         char *name;
         enum source_type type;
@@ -21,6 +29,8 @@ struct config_identity {
         char **allow_groups;       // NULL-terminated; NULL: no group rule
         char *groups_claim;        // "groups"
         bool revocation_per_grant; // revocation = per-grant | none (default none)
+        enum logout_policy logout;
+        int64_t max_grant_age_s; // longest time since the sign-in; 0: no limit, which is never so with LOGOUT_KEEP
 };
 
 struct config_role {

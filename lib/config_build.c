@@ -11,6 +11,9 @@
 #include <assert.h>
 #include <stdio.h>
 
+// A sign-in that outlives its sessions ends all the same.
+#define KEPT_GRANT_AGE_S (24 * 3600)
+
 // The setting that decides a key of a section: its own, or for inherited ones that of the account or of
 // [defaults]; NULL: none.
 static const struct draft_setting *setting_of(const struct builder *b, const struct draft_section *s,
@@ -230,6 +233,13 @@ static int finish_identity(struct builder *b, size_t i)
         if (id->username_strip && !id->username_claim)
                 return build_wrong(
                         b, s, "username_strip", "username_strip does nothing without username_claim");
+        if (id->logout == LOGOUT_REVOKE && !id->revocation_per_grant)
+                return build_wrong(b, s, "logout",
+                        "logout = revoke needs revocation = per-grant: at other providers a revocation ends "
+                        "the "
+                        "sign-ins on the person's other hosts too");
+        if (id->logout == LOGOUT_KEEP && !id->max_grant_age_s)
+                id->max_grant_age_s = KEPT_GRANT_AGE_S;
         return inherit(&id->groups_claim, "groups");
 }
 

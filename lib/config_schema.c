@@ -268,6 +268,35 @@ static int set_revocation(void *field, const char *value, struct err *err)
         return 0;
 }
 
+static const char *const logout_names[] = {
+        [LOGOUT_WIPE] = "wipe",
+        [LOGOUT_KEEP] = "keep",
+        [LOGOUT_REVOKE] = "revoke",
+};
+
+const char *logout_policy_name(enum logout_policy p)
+{
+        return logout_names[p];
+}
+
+static int set_logout(void *field, const char *value, struct err *err)
+{
+        enum logout_policy *p = field;
+
+        for (size_t i = 0; i < ARRAY_SIZE(logout_names); i++) {
+                if (strcmp(value, logout_names[i]) != 0)
+                        continue;
+                *p = (enum logout_policy)i;
+                return 0;
+        }
+        return wrong(err, "must be wipe, keep or revoke");
+}
+
+static int set_grant_age(void *field, const char *value, struct err *err)
+{
+        return set_span(field, value, 60, INT32_MAX, "must be a time like 12h or 7d, at least 60s", err);
+}
+
 // A section's or role's name; whether it exists is checked later.
 #define set_reference set_text
 
@@ -315,6 +344,8 @@ static const struct config_key keys[] = {
         I("allow_groups",                allow_groups,                false, false, set_words),
         I("groups_claim",                groups_claim,                false, false, set_word),
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
+        I("logout",                      logout,                      false, false, set_logout),
+        I("max_grant_age",               max_grant_age_s,             false, false, set_grant_age),
 
         A("alias",                       alias,                       false, false, set_alias),
         A("region",                      region,                      false, false, set_region),

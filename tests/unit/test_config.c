@@ -213,6 +213,41 @@ static void lines_that_are_none(void **state)
         refused("[defaults]\n\n[defaults]", "x.conf:3: [defaults] stands in line 1 already");
 }
 
+#define CORP "[identity corp]\nissuer = https://a.example\nclient_id = c\n"
+
+static void what_a_logout_does(void **state)
+{
+        struct config *c = parse(CORP, NULL);
+
+        (void)state;
+        assert_int_equal(c->identities[0].logout, LOGOUT_WIPE);
+        assert_int_equal(c->identities[0].max_grant_age_s, 0);
+        config_unref(c);
+        c = parse(CORP "logout = keep\n", NULL);
+        assert_int_equal(c->identities[0].logout, LOGOUT_KEEP);
+        assert_int_equal(c->identities[0].max_grant_age_s, 86400); // nothing is kept for ever
+        config_unref(c);
+        c = parse(CORP "logout = keep\nmax_grant_age = 7d\n", NULL);
+        assert_int_equal(c->identities[0].max_grant_age_s, 7 * 86400);
+        config_unref(c);
+        c = parse(CORP "revocation = per-grant\nlogout = revoke\nmax_grant_age = 60s", NULL);
+        assert_int_equal(c->identities[0].logout, LOGOUT_REVOKE);
+        assert_int_equal(c->identities[0].max_grant_age_s, 60);
+        config_unref(c);
+        refused(CORP "logout = revoke", "x.conf:4: [identity corp] logout = revoke needs revocation = "
+                                        "per-grant: at other providers a "
+                                        "revocation ends the sign-ins on the person's other hosts too");
+        refused(CORP "revocation = none\nlogout = revoke",
+                "x.conf:5: [identity corp] logout = revoke needs revocation = per-grant: at other providers "
+                "a "
+                "revocation ends the sign-ins on the person's other hosts too");
+        refused(CORP "logout = Wipe", "x.conf:4: logout: must be wipe, keep or revoke");
+        refused(CORP "max_grant_age = 0",
+                "x.conf:4: max_grant_age: must be a time like 12h or 7d, at least 60s");
+        refused(CORP "max_grant_age = 59s",
+                "x.conf:4: max_grant_age: must be a time like 12h or 7d, at least 60s");
+}
+
 static void bytes_that_do_not_belong(void **state)
 {
         (void)state;
@@ -480,6 +515,7 @@ int main(void)
                 cmocka_unit_test(what_it_says),
                 cmocka_unit_test(what_it_says_when_little_is_said),
                 cmocka_unit_test(lines_that_are_none),
+                cmocka_unit_test(what_a_logout_does),
                 cmocka_unit_test(bytes_that_do_not_belong),
                 cmocka_unit_test(values_have_a_bound),
                 cmocka_unit_test(files_have_a_bound),
