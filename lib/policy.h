@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// IAM policies: reading a document as strictly as IAM does, and evaluating one document against one request.
-// Which documents have to agree (same account, cross account, session policy, boundary …) is the caller's
-// logic; an evaluation says what one document says, which statement decided, and in one sentence why.
+// IAM policies: reading a document as strictly as IAM does, and evaluating one document against one request: what
+// it says, which statement decided, and in one sentence why. Which documents have to agree (same account, cross
+// account, session policy, boundary …) is policy_decide.h.
 #pragma once
 
 #include "err.h"
@@ -14,6 +14,7 @@ enum policy_kind {
         POLICY_IDENTITY, // attached to a role, or passed with a session: no Principal, a Resource
         POLICY_RESOURCE, // attached to a resource: a Principal
         POLICY_TRUST,    // a role's trust policy: a Principal, no Resource, sts actions only
+        POLICY_CONTROL,  // a resource control policy: Principal "*" and a Resource
 };
 
 struct policy;
@@ -53,6 +54,9 @@ struct policy_request {                           // all borrowed
         const char *action;                       // "sts:AssumeRole"
         const char *resource;                     // ARN; NULL for POLICY_TRUST
         const struct policy_context *context;
+        // A permissions boundary is attached to the principal: no NotPrincipal spares it then (IAM user guide,
+        // "NotPrincipal").
+        bool has_boundary;
 };
 
 enum policy_decision {

@@ -66,6 +66,36 @@ static enum policy_match principal_match(const struct policy_statement *s, const
         return s->any_principal ? POLICY_MATCH_ANY : POLICY_MATCH_NONE;
 }
 
+// Whom a NotPrincipal spares: a session only where the list has its role and its account (IAM user guide,
+// "Specifying NotPrincipal with Deny": the account is validated first, then the role, then the session).
+static bool is_spared(const struct policy_statement *s, const struct policy_request *q)
+{
+        const struct policy_principal *p = q->principal;
+        bool exact = false, role = !p->role_arn, account = !p->account;
+
+        if (q->has_boundary && p->type == POLICY_PRINCIPAL_AWS)
+                return false;
+        if (p->type != POLICY_PRINCIPAL_AWS)
+                return principal_match(s, p) != POLICY_MATCH_NONE;
+        for (size_t i = 0; i < s->aws.n; i++) {
+                const char *l = s->aws.v[i];
+
+                if (strcmp(l, "*") == 0)
+                        return true;
+                exact |= strcmp(l, p->arn) == 0;
+                role |= p->role_arn && strcmp(l, p->role_arn) == 0;
+                account |= p->account && is_account_root(l, p->account);
+        }
+        return s->any_principal || (account && role && (exact || p->role_arn));
+}
+
+static enum policy_match who_matches(const struct policy_statement *s, const struct policy_request *q)
+{
+        if (s->not_principal)
+                return is_spared(s, q) ? POLICY_MATCH_NONE : POLICY_MATCH_ANY;
+        return principal_match(s, q->principal);
+}
+
 // ---- actions and resources -------------------------------------------------------------------------------------------
 
 static int action_matches(const struct policy_statement *s, const char *action)
@@ -113,7 +143,7 @@ static int statement_progress(const struct policy *p, const struct policy_statem
                 return r < 0 ? r : AT_ACTION;
         *ret_match = POLICY_MATCH_NONE;
         if (p->kind != POLICY_IDENTITY) {
-                *ret_match = principal_match(s, q->principal);
+                *ret_match = who_matches(s, q);
                 if (*ret_match == POLICY_MATCH_NONE) {
                         err_set(why, "no principal in it is %s", q->principal->arn);
                         return AT_PRINCIPAL;

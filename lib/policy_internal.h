@@ -53,7 +53,9 @@ struct policy_statement {
         const char *sid; // NULL
         bool deny;
         bool any_principal;                            // "*"
+        bool not_principal;                            // a Deny for everybody but these
         struct policy_strings aws, federated, service; // n 0: none
+        struct policy_strings canonical; // S3's canonical ids of accounts, which no request here has
         bool not_action, not_resource;
         struct policy_strings actions, resources;
         struct policy_condition *conditions;

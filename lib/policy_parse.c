@@ -166,35 +166,46 @@ static int check_principals(struct parser *x, const struct policy_strings *l, bo
 
 static int parse_principal(struct parser *x, struct policy_statement *s, json_t *o)
 {
-        json_t *p = json_object_get(o, "Principal");
+        json_t *p = json_object_get(o, "Principal"), *not = json_object_get(o, "NotPrincipal");
         const char *key;
         json_t *v;
         int r;
 
-        if (json_object_get(o, "NotPrincipal"))
-                return bad(x, "NotPrincipal is not evaluated here; write a Deny with a condition on "
-                              "aws:PrincipalArn");
         if (x->p->kind == POLICY_IDENTITY)
-                return p ? bad(x, "Policy document should not specify a principal.") : 0;
+                return p || not ? bad(x, "Policy document should not specify a principal.") : 0;
+        if (not ) {
+                if (p)
+                        return bad(x, "a statement has either Principal or NotPrincipal");
+                if (x->p->kind != POLICY_RESOURCE)
+                        return bad(x, "Has prohibited field NotPrincipal");
+                if (!s->deny)
+                        return bad(x, "NotPrincipal can be used with \"Effect\": \"Deny\" only");
+                s->not_principal = true;
+                p = not ;
+        }
         if (!p)
                 return bad(x, "Missing required field Principal");
         if (json_is_string(p) && strcmp(json_string_value(p), "*") == 0) {
                 s->any_principal = true;
                 return 0;
         }
+        if (x->p->kind == POLICY_CONTROL)
+                return bad(x, "Principal of a resource control policy must be \"*\"");
         if (!json_is_object(p) || json_object_size(p) == 0)
                 return bad(x, "Principal must be \"*\" or an object");
         json_object_foreach(p, key, v)
         {
                 bool aws = strcmp(key, "AWS") == 0;
-                struct policy_strings *l = aws                             ? &s->aws
-                                           : strcmp(key, "Federated") == 0 ? &s->federated
-                                           : strcmp(key, "Service") == 0   ? &s->service
-                                                                           : NULL;
+                struct policy_strings *l =
+                        aws                                                                  ? &s->aws
+                        : strcmp(key, "Federated") == 0                                      ? &s->federated
+                        : strcmp(key, "Service") == 0                                        ? &s->service
+                        : strcmp(key, "CanonicalUser") == 0 && x->p->kind == POLICY_RESOURCE ? &s->canonical
+                                                                                             : NULL;
 
                 if (!l)
                         return bad(x, "unknown kind of principal \"%.40s\"", key);
-                r = strings(x, "Principal", p, key, false, l);
+                r = strings(x, s->not_principal ? "NotPrincipal" : "Principal", p, key, false, l);
                 if (r == 0)
                         r = check_principals(x, l, aws);
                 if (r < 0)
@@ -442,6 +453,7 @@ struct policy *policy_free(struct policy *p)
                 free(s->aws.v);
                 free(s->federated.v);
                 free(s->service.v);
+                free(s->canonical.v);
                 free(s->actions.v);
                 free(s->resources.v);
         }

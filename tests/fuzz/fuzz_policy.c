@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Policy documents of all three kinds: parsed, and evaluated where they parse. The first byte chooses kind and
-// request.
-#include "policy.h"
+// Policy documents of all kinds: parsed, and evaluated where they parse, alone and together with themselves in
+// every layer. The first byte chooses kind and request.
+#include "policy_decide.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +23,22 @@ static struct policy_context *request_context(void)
         return c;
 }
 
+// One document as all of them: what denies alone denies here, and nothing is allowed that it does not allow.
+static void together(const struct policy *p, const struct policy_request *q, enum policy_decision alone)
+{
+        struct policy_document d[POLICY_LAYERS_];
+        struct policy_case c = {.documents = d, .n_documents = POLICY_LAYERS_, .request = *q};
+        struct policy_outcome o;
+
+        for (enum policy_layer l = 0; l < POLICY_LAYERS_; l++)
+                d[l] = (struct policy_document){p, l, l};
+        if (policy_decide(&o, &c) < 0)
+                abort();
+        if ((alone == POLICY_EXPLICIT_DENY && o.decision != POLICY_EXPLICIT_DENY) ||
+                (alone != POLICY_ALLOW && o.decision == POLICY_ALLOW) || !o.why.text[0])
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const struct policy_principal principals[] = {
@@ -38,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (size == 0)
                 return 0;
-        if (policy_parse(&p, (enum policy_kind)(data[0] % 3), data + 1, size - 1, NULL) < 0) {
+        if (policy_parse(&p, data[0] >= 128 ? POLICY_CONTROL : (enum policy_kind)(data[0] % 3), data + 1,
+                    size - 1, NULL) < 0) {
                 if (p)
                         abort();
                 return 0;
@@ -53,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         // What decides has a place; what does not has none.
         if ((v.decision == POLICY_IMPLICIT_DENY) != (v.statement == 0))
                 abort();
+        together(p, &q, v.decision);
         policy_context_free(c);
         policy_free(p);
         return 0;

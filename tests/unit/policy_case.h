@@ -57,7 +57,8 @@ static inline struct policy_verdict evaluate(enum policy_kind kind, const char *
 {
         struct policy_context *c = context(keys);
         struct policy *p = parse(kind, text);
-        struct policy_request q = {principal, action, resource, c};
+        struct policy_request q = {
+                .principal = principal, .action = action, .resource = resource, .context = c};
         struct policy_verdict v;
 
         assert_int_equal(policy_evaluate(&v, p, &q), 0);

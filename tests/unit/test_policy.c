@@ -445,7 +445,7 @@ static int parse_and_evaluate(void)
 {
         struct policy_context *c = NULL;
         struct policy *p = NULL;
-        struct policy_request q = {&idp, "sts:AssumeRoleWithWebIdentity", NULL, NULL};
+        struct policy_request q = {.principal = &idp, .action = "sts:AssumeRoleWithWebIdentity"};
         struct policy_verdict v = {0};
         int r = policy_parse(&p, POLICY_TRUST, everything, sizeof everything - 1, NULL);
 
