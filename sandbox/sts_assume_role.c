@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "policy_decide.h"
 
 #define CHAINED_MAX_S 3600
 
@@ -60,70 +61,54 @@ static int make_context(struct attempt *a, const char *region)
 
 // ---- the two sides --------------------------------------------------------------------------------------------------
 
-// What a set of policies says together. 0 or -ENOMEM.
-static int evaluate_all(
-        struct policy_verdict *ret, struct policy *const *l, size_t n, const struct policy_request *q)
+// The policies that concern the request: the role's trust policy, the caller's own, and that of its session.
+static int gather(const struct attempt *a, struct policy_document **ret, size_t *ret_n)
 {
-        struct policy_verdict all = {.decision = POLICY_IMPLICIT_DENY};
+        const struct dir_role *own = dir_find_role(a->r->cloud->dir, a->caller->role_arn);
+        size_t n_own = own ? own->n_identity : 0, n = 0;
+        struct policy_document *d = calloc(n_own + 2, sizeof *d);
 
-        err_set(&all.why, "the caller's role has no policy that allows it");
-        for (size_t i = 0; i < n; i++) {
-                struct policy_verdict v;
-
-                if (policy_evaluate(&v, l[i], q) < 0)
-                        return -ENOMEM;
-                if (v.decision == POLICY_EXPLICIT_DENY) {
-                        *ret = v;
-                        return 0;
-                }
-                if (v.decision == POLICY_ALLOW)
-                        all = v;
-        }
-        *ret = all;
+        if (!d)
+                return -ENOMEM;
+        d[n++] = (struct policy_document){.policy = a->role->trust, .layer = POLICY_LAYER_RESOURCE};
+        for (size_t i = 0; i < n_own; i++)
+                d[n++] = (struct policy_document){.policy = own->identity[i], .layer = POLICY_LAYER_IDENTITY};
+        if (a->caller->policy)
+                d[n++] = (struct policy_document){.policy = a->caller->policy, .layer = POLICY_LAYER_SESSION};
+        *ret = d;
+        *ret_n = n;
         return 0;
 }
 
 // 1: allowed, 0: not (why), -ENOMEM.
 static int allowed(const struct attempt *a, const char *action, struct err *why)
 {
-        const struct dir_role *own = dir_find_role(a->r->cloud->dir, a->caller->role_arn);
-        struct policy_request q = {
-                .principal = &a->principal, .action = action, .resource = a->p->role_arn, .context = a->ctx};
-        struct policy_verdict trust, identity, session = {.decision = POLICY_ALLOW};
-        bool same_account = strcmp(a->caller->account, a->role->account) == 0;
+        cleanup_free struct policy_document *documents = NULL;
+        struct policy_case c = {
+                .request = {.principal = &a->principal,
+                        .action = action,
+                        .resource = a->p->role_arn,
+                        .context = a->ctx},
+                .resource_account = a->role->account,
+                .resource_must_allow = true,
+        };
+        struct policy_outcome o;
+        bool direct;
 
-        if (policy_evaluate(&trust, a->role->trust, &q) < 0 ||
-                evaluate_all(&identity, own ? own->identity : NULL, own ? own->n_identity : 0, &q) < 0 ||
-                (a->caller->policy && policy_evaluate(&session, a->caller->policy, &q) < 0))
+        if (gather(a, &documents, &c.n_documents) < 0)
                 return -ENOMEM;
-        if (a->caller->managed_policies && session.decision == POLICY_ALLOW) {
-                session = (struct policy_verdict){.decision = POLICY_IMPLICIT_DENY};
-                err_set(&session.why,
-                        "the caller's session is limited by managed policies the sandbox does not have");
-        }
-        if (trust.decision != POLICY_ALLOW) {
-                *why = trust.why;
-                err_prefix(why, "the trust policy refuses: ");
+        c.documents = documents;
+        if (policy_decide(&o, &c) < 0)
+                return -ENOMEM;
+        *why = o.why;
+        if (o.decision != POLICY_ALLOW)
                 return 0;
-        }
-        if (identity.decision == POLICY_EXPLICIT_DENY || session.decision == POLICY_EXPLICIT_DENY) {
-                *why = identity.decision == POLICY_EXPLICIT_DENY ? identity.why : session.why;
-                return 0;
-        }
-        // The very session is named: nothing of the caller's limits that.
-        if (same_account && trust.match == POLICY_MATCH_EXACT)
-                return 1;
-        if (session.decision != POLICY_ALLOW) {
-                *why = session.why;
-                err_prefix(why, "the caller's session policy does not allow it: ");
-                return 0;
-        }
-        if (same_account && trust.match >= POLICY_MATCH_ANY)
-                return 1;
-        if (identity.decision != POLICY_ALLOW) {
-                *why = identity.why;
-                err_prefix(why, same_account ? "the trust policy leaves it to the account: "
-                                             : "across accounts both sides must allow: ");
+        direct = !o.across_accounts &&
+                 (o.findings[POLICY_LAYER_RESOURCE].verdict.match == POLICY_MATCH_EXACT ||
+                         o.findings[POLICY_LAYER_RESOURCE].verdict.match == POLICY_MATCH_ANY);
+        if (a->caller->managed_policies && !direct) {
+                err_clear(why);
+                err_set(why, "the caller's session is limited by managed policies the sandbox does not have");
                 return 0;
         }
         return 1;

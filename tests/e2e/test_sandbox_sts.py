@@ -286,7 +286,7 @@ def test_account_principal_leaves_it_to_the_callers_policies(own):
     (own.dir / "roles/dev/policies/chain-to-audit.json").unlink()
     box.control("reload")
     refused("AccessDenied", 403, "sts:AssumeRole", dev_session(box).assume_role, **call)
-    box.wait_log("the trust policy leaves it to the account")
+    box.wait_log("the resource's policy leaves it to the account")
     # The role itself being named is enough within one account …
     own.trust("audit", {"Effect": "Allow", "Principal": AWS_DEV, "Action": CHAIN})
     box.control("reload")
