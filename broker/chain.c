@@ -5,8 +5,7 @@
 // that very answer, is used. AWS ends every chained session after an hour (configuration caps it and says so).
 #include "chain.h"
 
-#include "policy_file.h"
-#include "sts_op.h"
+#include "sts_call.h"
 
 #include <stdio.h>
 
@@ -101,7 +100,7 @@ static void on_sts(void *arg, struct sts_result *s)
                         "permissions of %s (request id %s)",
                         op->role->name, op->role->source_role, s->error.name, op->role->name,
                         op->role->source_role, s->error.request_id);
-        } else {
+        } else if (!sts_call_say_too_large(op->role, &s->error, &r.err)) {
                 err_set(&r.err, "role %s (from %s): %s", op->role->name, op->role->source_role,
                         s->err.text[0] ? s->err.text : outcome_info(s->outcome)->text);
         }
@@ -114,42 +113,32 @@ static void on_sts(void *arg, struct sts_result *s)
 static int call_sts(struct source_op *op, const struct sts_credentials *with, struct err *err)
 {
         const struct config_role *conf = op->role;
-        const struct grant *g = keeper_get_grant(op->chain->keeper);
-        cleanup_buf struct buf endpoint = BUF_INIT(512);
-        cleanup_free char *policy = NULL;
-        const char *name;
-        char session[STS_SESSION_NAME_MAX + 1];
-        struct sts_target target = {.endpoint = conf->sts_endpoint, .ca_file = conf->ca_file};
+        // Without a grant any more it is still the same person, whose name the source's session has.
+        const char *name = with->assumed_role_arn ? strrchr(with->assumed_role_arn, '/') : NULL;
+        struct sts_call call;
+        int r = sts_call_make(
+                &call, conf, keeper_get_grant(op->chain->keeper), name ? name + 1 : "valetkey", err);
         const struct sts_signer by = {.access_key_id = with->access_key_id,
                 .secret_access_key = with->secret_access_key,
                 .session_token = with->session_token,
                 .region = conf->sts_region ? conf->sts_region : "us-east-1",
                 .skew_s = op->chain->skew_s};
-        struct sts_assume_role q = {.role_arn = conf->role_arn,
-                .session_name = session,
+        const struct sts_assume_role q = {.role_arn = conf->role_arn,
+                .session_name = call.session_name,
                 .duration_s = conf->duration_s,
                 .external_id = conf->external_id,
                 .source_identity = conf->source_identity,
-                .policy_arns = (const char *const *)conf->policy_arns};
-        int r = policy_file_read(&policy, conf->session_policy, err);
+                .policy = call.policy,
+                .policy_arns = (const char *const *)conf->policy_arns,
+                .tags = call.tags,
+                .n_tags = call.n_tags};
 
         if (r < 0)
                 return err_trace(r);
-        q.policy = policy;
-        if (!target.endpoint) {
-                r = sts_endpoint(&endpoint, conf->sts_region);
-                if (r < 0)
-                        return err_trace(r);
-                target.endpoint = buf_str(&endpoint);
-        }
-        // Without a grant any more it is still the same person, whose name the source's session has.
-        name = with->assumed_role_arn ? strrchr(with->assumed_role_arn, '/') : NULL;
-        sts_session_name(session, conf->session_name ? conf->session_name
-                                  : g                ? g->display
-                                  : name             ? name + 1
-                                                     : "valetkey");
         op->sts = sts_op_free(op->sts);
-        return sts_assume_role_start(&op->sts, op->chain->http, &target, &by, &q, on_sts, op);
+        r = sts_assume_role_start(&op->sts, op->chain->http, &call.target, &by, &q, on_sts, op);
+        sts_call_deinit(&call);
+        return r;
 }
 
 static void on_source(void *arg, const struct role_answer *a)
@@ -164,8 +153,7 @@ static void on_source(void *arg, const struct role_answer *a)
         }
         r = call_sts(op, a->credentials, &err);
         if (r < 0)
-                end_with(op, r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_MISCONFIGURED,
-                        err.text[0] ? err.text : strerror(-r));
+                end_with(op, sts_call_outcome(r), err.text[0] ? err.text : strerror(-r));
 }
 
 static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,

@@ -42,9 +42,13 @@ static void add_role(struct buf *b, const struct config *c, const struct config_
         add(b, "session_policy", r->session_policy);
         for (char **arn = r->policy_arns; arn && *arn; arn++)
                 add(b, "policy_arn", *arn);
+        for (char **tag = r->tags; tag && *tag; tag++)
+                add(b, config_find_tag(r->transitive_tags, *tag) ? "transitive_tag" : "tag", *tag);
         add(b, "session_name", r->session_name);
         add(b, "sts_region", r->sts_region);
         add(b, "sts_endpoint", r->sts_endpoint);
+        add(b, "use_fips_endpoint", r->use_fips == CONFIG_YES ? "yes" : "no");
+        add(b, "use_dualstack_endpoint", r->use_dual_stack == CONFIG_YES ? "yes" : "no");
         buf_printf(b, "duration=%" PRId64, r->duration_s);
         add(b, "source_role", r->source_role);
         if (from)

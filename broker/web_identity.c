@@ -5,8 +5,7 @@
 // STS's answer meet. They say what STS said and no more: it does not tell which condition refused.
 #include "web_identity.h"
 
-#include "policy_file.h"
-#include "sts_op.h"
+#include "sts_call.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +53,8 @@ static void say_refused(const struct source_op *op, const struct sts_result *s, 
         const char *identity = keeper_get_config(op->source->keeper)->name;
         const struct sts_error_answer *e = &s->error;
 
+        if (sts_call_say_too_large(op->role, e, err))
+                return;
         switch (e->code) {
         case STS_E_ACCESS_DENIED:
                 err_set(err,
@@ -104,31 +105,22 @@ static void on_sts(void *arg, struct sts_result *s)
 
 static int call_sts(struct source_op *op, const struct grant *g, struct err *err)
 {
-        cleanup_buf struct buf endpoint = BUF_INIT(512);
-        char session[STS_SESSION_NAME_MAX + 1];
-        struct sts_target target = {.endpoint = op->role->sts_endpoint, .ca_file = op->role->ca_file};
-        struct sts_web_identity q = {
+        struct sts_call call;
+        int r = sts_call_make(&call, op->role, g, NULL, err);
+        const struct sts_web_identity q = {
                 .role_arn = op->role->role_arn,
-                .session_name = session,
+                .session_name = call.session_name,
                 .token = g->id_token,
                 .duration_s = op->role->duration_s,
+                .policy = call.policy,
                 .policy_arns = (const char *const *)op->role->policy_arns,
         };
-        cleanup_free char *policy = NULL;
-        const char *region = op->role->sts_region ? op->role->sts_region : op->role->region;
-        int r = policy_file_read(&policy, op->role->session_policy, err);
 
         if (r < 0)
                 return err_trace(r);
-        q.policy = policy;
-        if (!target.endpoint) {
-                r = region ? sts_endpoint(&endpoint, region) : -EINVAL;
-                if (r < 0)
-                        return r;
-                target.endpoint = buf_str(&endpoint);
-        }
-        sts_session_name(session, op->role->session_name ? op->role->session_name : g->display);
-        return sts_web_identity_start(&op->sts, op->source->http, &target, &q, on_sts, op);
+        r = sts_web_identity_start(&op->sts, op->source->http, &call.target, &q, on_sts, op);
+        sts_call_deinit(&call);
+        return r;
 }
 
 static void on_token(void *arg, const struct keeper_token *t)
@@ -145,14 +137,8 @@ static void on_token(void *arg, const struct keeper_token *t)
         op->serial = t->serial;
         err_sanitise(op->person, sizeof op->person, t->grant->display, strlen(t->grant->display));
         r = call_sts(op, t->grant, &err);
-        if (r == -EINVAL)
-                end_with(op, OUTCOME_MISCONFIGURED,
-                        err.text[0] ? err.text
-                                    : "its configuration makes no STS call: it needs sts_region (or "
-                                      "sts_endpoint) and a "
-                                      "valid role_arn");
-        else if (r < 0)
-                end_with(op, OUTCOME_INTERNAL, strerror(-r));
+        if (r < 0)
+                end_with(op, sts_call_outcome(r), err.text[0] ? err.text : strerror(-r));
 }
 
 static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,

@@ -33,6 +33,12 @@ struct config_identity {
         int64_t max_grant_age_s; // longest time since the sign-in; 0: no limit, which is never so with LOGOUT_KEEP
 };
 
+enum config_choice {
+        CONFIG_UNSAID, // never in a role that has been read
+        CONFIG_NO,
+        CONFIG_YES,
+};
+
 struct config_role {
         char *name;
         char *identity;        // always set: its own, that of its source role, or the only one there is
@@ -41,14 +47,17 @@ struct config_role {
         char *source_identity; // NULL; chained roles only
         char *session_policy;  // path of a JSON file, or NULL
         char **policy_arns;    // managed policies that narrow the session; NULL-terminated, or NULL
-        bool duration_capped;  // chained, and more than an hour was configured: AWS gives no more
+        char **tags; // "key=value", the value a text_template.h; NULL-terminated, or NULL; chained roles only
+        char **transitive_tags; // keys of those that go along; NULL-terminated, or NULL
+        bool duration_capped;   // chained, and more than an hour was configured: AWS gives no more
         char *role_arn;
         int64_t duration_s; // 900–43200; from 1 where sts_endpoint names an STS with limits of its own
-        char *session_name; // NULL: the grant's display name
+        char *session_name; // a text_template.h; NULL: the grant's display name
         char *region;       // the workload's; NULL
         char *sts_region;   // where not said, region; NULL only where sts_endpoint is set
         char *sts_endpoint; // NULL: by sts_region
         char *ca_file;      // for STS; NULL: the system's
+        enum config_choice use_fips, use_dual_stack; // of the endpoint by sts_region
 };
 
 struct config_signin {         // valetkeyd
@@ -93,6 +102,9 @@ DEFINE_CLEANUP(struct config *, config_unref);
 
 const struct config_role *config_find_role(const struct config *c, const char *name);
 const struct config_identity *config_find_identity(const struct config *c, const char *name);
+
+// The tag of a key in a list like config_role's, "key=value"; STS ignores case. NULL where there is none.
+const char *config_find_tag(char *const *tags, const char *key);
 
 // The key table, for the test that holds the man page against it: "section key", NULL behind the last.
 const char *config_known_key(size_t i);

@@ -214,6 +214,12 @@ static int inherit(char **field, const char *value)
         return *field ? 0 : -ENOMEM;
 }
 
+static void choose(enum config_choice *field, enum config_choice value)
+{
+        if (*field == CONFIG_UNSAID)
+                *field = value == CONFIG_UNSAID ? CONFIG_NO : value;
+}
+
 static int finish_identity(struct builder *b, size_t i)
 {
         const struct draft_section *s = b->identity_sections[i];
@@ -302,11 +308,55 @@ static int check_kind(struct builder *b, struct config_role *r)
         return 0;
 }
 
+static int check_tags(struct builder *b, struct config_role *r)
+{
+        char text[ERR_MAX];
+
+        if (r->tags && !r->source_role)
+                return build_wrong_role(b, r, "tags",
+                        "tags need source_role: for a web identity the provider's token says them");
+        for (char **key = r->transitive_tags; key && *key; key++) {
+                if (!strchr(*key, '=') && config_find_tag(r->tags, *key))
+                        continue;
+                snprintf(text, sizeof text, "transitive_tags names %.128s, which is none of its tags", *key);
+                return build_wrong_role(b, r, "transitive_tags", text);
+        }
+        return 0;
+}
+
+// What a role below in the chain hands down as transitive, AWS lets nobody above it set anew.
+static int check_inherited_tags(struct builder *b, struct config_role *r)
+{
+        const struct config_role *from = r;
+        char text[ERR_MAX];
+
+        while (r->tags && from->source_role) {
+                from = config_find_role(b->c, from->source_role);
+                for (char **key = from->transitive_tags; key && *key; key++) {
+                        if (!config_find_tag(r->tags, *key))
+                                continue;
+                        snprintf(text, sizeof text,
+                                "sets the tag %.128s, which it has from role %s: a transitive tag cannot be "
+                                "set again",
+                                *key, from->name);
+                        return build_wrong_role(b, r, "tags", text);
+                }
+        }
+        return 0;
+}
+
 static int role_endpoint(struct builder *b, struct config_role *r)
 {
         char text[160], partition[17];
 
-        if (r->sts_endpoint)
+        if (r->sts_endpoint && (r->use_fips == CONFIG_YES || r->use_dual_stack == CONFIG_YES)) {
+                const char *key = r->use_fips == CONFIG_YES ? "use_fips_endpoint" : "use_dualstack_endpoint";
+
+                snprintf(text, sizeof text,
+                        "has both %s and an sts_endpoint of its own, which is used as it stands", key);
+                return build_wrong_role(b, r, key, text);
+        }
+        if (!r->sts_region && r->sts_endpoint)
                 return 0;
         if (!r->sts_region)
                 return build_wrong_role(b, r, "sts_region",
@@ -338,6 +388,8 @@ static int finish_role(struct builder *b, size_t i)
                 inherit(&r->sts_region, d->sts_region) < 0 || inherit(&r->sts_region, r->region) < 0 ||
                 inherit(&r->sts_endpoint, d->sts_endpoint) < 0 || inherit(&r->ca_file, d->ca_file) < 0)
                 return -ENOMEM;
+        choose(&r->use_fips, d->use_fips);
+        choose(&r->use_dual_stack, d->use_dual_stack);
         if (r->duration_s < STS_DURATION_MIN_S && !(r->sts_endpoint && url_is_loopback(r->sts_endpoint)))
                 return build_wrong_role(b, r, "duration", "duration is less than STS's least, 15m");
         if (r->source_role && r->duration_s > STS_DURATION_CHAINED_S) {
@@ -346,6 +398,8 @@ static int finish_role(struct builder *b, size_t i)
                 r->duration_s = STS_DURATION_CHAINED_S;
         }
         result = check_kind(b, r);
+        if (result == 0)
+                result = check_tags(b, r);
         if (result == 0)
                 result = r->source_role ? 0 : role_identity(b, r);
         return result < 0 ? err_trace(result) : role_endpoint(b, r);
@@ -376,6 +430,8 @@ static int finish(struct builder *b)
         for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
                 if (b->c->roles[i].source_role && !b->c->roles[i].identity)
                         r = chain_identity(b, &b->c->roles[i]);
+        for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
+                r = check_inherited_tags(b, &b->c->roles[i]);
         if (r == 0)
                 r = finish_signin(b);
         if (r < 0)

@@ -68,6 +68,17 @@ static int set_bool(void *field, const char *value, struct err *err)
         return 0;
 }
 
+// A yes or no that can also be left to the section above.
+static int set_choice(void *field, const char *value, struct err *err)
+{
+        enum config_choice *c = field;
+        bool yes = false;
+        int r = set_bool(&yes, value, err);
+
+        *c = yes ? CONFIG_YES : CONFIG_NO;
+        return r;
+}
+
 static int set_span(
         int64_t *field, const char *value, int64_t min, int64_t max, const char *what, struct err *err)
 {
@@ -113,7 +124,7 @@ static int set_count(void *field, const char *value, struct err *err)
 }
 
 // Words between blanks; at least one, none twice.
-static int set_words(void *field, const char *value, struct err *err)
+int config_set_words(void *field, const char *value, struct err *err)
 {
         char ***ret = field, **list;
         size_t n = 0, room = strlen(value) / 2 + 2;
@@ -231,7 +242,7 @@ static int set_source_identity(void *field, const char *value, struct err *err)
 static int set_policy_arns(void *field, const char *value, struct err *err)
 {
         char ***list = field;
-        int r = set_words(field, value, err);
+        int r = config_set_words(field, value, err);
         size_t n = 0;
 
         for (; r == 0 && (*list)[n]; n++)
@@ -239,16 +250,6 @@ static int set_policy_arns(void *field, const char *value, struct err *err)
                         return wrong(err, "must be ARNs of managed policies, like "
                                           "arn:aws:iam::aws:policy/ReadOnlyAccess");
         return r == 0 && n > 10 ? wrong(err, "names more than 10 policies") : r;
-}
-
-static int set_session_name(void *field, const char *value, struct err *err)
-{
-        char legal[STS_SESSION_NAME_MAX + 1];
-
-        sts_session_name(legal, value);
-        if (strcmp(legal, value) != 0)
-                return wrong(err, "must be 2 to 64 letters, digits or _+=,.@-");
-        return set_text(field, value, err);
 }
 
 static int set_type(void *field, const char *value, struct err *err)
@@ -328,7 +329,9 @@ static const struct config_key keys[] = {
         D("sts_region",                  sts_region,                  false, false, set_region),
         D("sts_endpoint",                sts_endpoint,                false, false, set_url),
         D("ca_file",                     ca_file,                     false, false, set_path),
-        D("session_name",                session_name,                false, false, set_session_name),
+        D("session_name",                session_name,                false, false, config_set_session_name),
+        D("use_fips_endpoint",           use_fips,                    false, false, set_choice),
+        D("use_dualstack_endpoint",      use_dual_stack,              false, false, set_choice),
         D("default_role",                default_role,                false, false, set_reference),
         D("user_identities",             user_identities,             true,  false, set_bool),
 
@@ -341,7 +344,7 @@ static const struct config_key keys[] = {
         I("username_claim",              username_claim,              false, false, set_word),
         I("username_claim_is_immutable", username_claim_is_immutable, false, false, set_bool),
         I("username_strip",              username_strip,              false, false, set_word),
-        I("allow_groups",                allow_groups,                false, false, set_words),
+        I("allow_groups",                allow_groups,                false, false, config_set_words),
         I("groups_claim",                groups_claim,                false, false, set_word),
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
         I("logout",                      logout,                      false, false, set_logout),
@@ -358,14 +361,18 @@ static const struct config_key keys[] = {
         R("source_identity",             source_identity,             false, false, set_source_identity),
         R("session_policy",              session_policy,              false, false, set_path),
         R("policy_arns",                 policy_arns,                 false, false, set_policy_arns),
+        R("tags",                        tags,                        false, false, config_set_tags),
+        R("transitive_tags",             transitive_tags,             false, false, config_set_words),
         R("duration",                    duration_s,                  false, true,  set_duration),
-        R("session_name",                session_name,                false, true,  set_session_name),
+        R("session_name",                session_name,                false, true,  config_set_session_name),
         R("region",                      region,                      false, true,  set_region),
         R("sts_region",                  sts_region,                  false, true,  set_region),
         R("sts_endpoint",                sts_endpoint,                false, true,  set_url),
+        R("use_fips_endpoint",           use_fips,                    false, true,  set_choice),
+        R("use_dualstack_endpoint",      use_dual_stack,              false, true,  set_choice),
         R("ca_file",                     ca_file,                     false, true,  set_path),
 
-        T("accounts",                    accounts,                    false, false, set_words),
+        T("accounts",                    accounts,                    false, false, config_set_words),
         T("role_name",                   role_name,                   false, false, set_role_name),
         T("name",                        name,                        false, false, set_pattern),
         T("identity",                    role.identity,               false, false, set_reference),
@@ -374,11 +381,15 @@ static const struct config_key keys[] = {
         T("source_identity",             role.source_identity,        false, false, set_source_identity),
         T("session_policy",              role.session_policy,         false, false, set_path),
         T("policy_arns",                 role.policy_arns,            false, false, set_policy_arns),
+        T("tags",                        role.tags,                   false, false, config_set_tags),
+        T("transitive_tags",             role.transitive_tags,        false, false, config_set_words),
         T("duration",                    role.duration_s,             false, true,  set_duration),
-        T("session_name",                role.session_name,           false, true,  set_session_name),
+        T("session_name",                role.session_name,           false, true,  config_set_session_name),
         T("region",                      role.region,                 false, true,  set_region),
         T("sts_region",                  role.sts_region,             false, true,  set_region),
         T("sts_endpoint",                role.sts_endpoint,           false, true,  set_url),
+        T("use_fips_endpoint",           role.use_fips,               false, true,  set_choice),
+        T("use_dualstack_endpoint",      role.use_dual_stack,         false, true,  set_choice),
         T("ca_file",                     role.ca_file,                false, true,  set_path),
 
         S("identity",                    identity,                    true,  false, set_reference),
@@ -457,6 +468,8 @@ void config_role_deinit(struct config_role *r)
         free(r->source_identity);
         free(r->session_policy);
         free_words(r->policy_arns);
+        free_words(r->tags);
+        free_words(r->transitive_tags);
         free(r->role_arn);
         free(r->session_name);
         free(r->region);

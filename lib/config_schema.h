@@ -20,6 +20,7 @@ enum config_kind {
 struct config_defaults {
         int64_t duration_s; // 0: not said
         char *region, *sts_region, *sts_endpoint, *ca_file, *session_name, *default_role;
+        enum config_choice use_fips, use_dual_stack;
         bool user_identities;
 };
 
@@ -53,6 +54,11 @@ bool config_kind_is_named(enum config_kind k);            // "[role NAME]", not 
 int config_kind_find(const char *name);                   // enum config_kind, or -1
 const struct config_key *config_key_at(size_t i);         // NULL behind the last
 int config_key_find(enum config_kind k, const char *key); // its number, or -1
+
+// Readers that stand in config_text.c, and words between blanks: at least one, none twice.
+int config_set_session_name(void *field, const char *value, struct err *err);
+int config_set_tags(void *field, const char *value, struct err *err);
+int config_set_words(void *field, const char *value, struct err *err);
 
 void config_identity_deinit(struct config_identity *i);
 void config_role_deinit(struct config_role *r);

@@ -42,6 +42,10 @@ struct sts_session_tag {
         bool transitive; // goes along to the roles assumed with this session
 };
 #define STS_SESSION_TAGS_MAX 50u
+#define STS_TAG_KEY_MAX      128u
+#define STS_TAG_VALUE_MAX    256u
+bool sts_is_tag_char(char c); // of [\p{L}\p{Z}\p{N}_.:/=+\-@]; beyond ASCII STS itself looks
+size_t sts_tag_length(const char *s, size_t n); // in characters
 int sts_assume_role_request(struct buf *out, const struct sts_assume_role *q, struct err *err) _must_check_;
 
 struct sts_credentials {
@@ -85,14 +89,20 @@ struct sts_error_answer {
 };
 void sts_error_parse(struct sts_error_answer *ret, int http_status, const void *xml, size_t n);
 
-// Makes a legal RoleSessionName of any text: characters outside [\w+=,.@-] become '-', cut to 64, "-" added
-// below 2.
-void sts_session_name(char dst[STS_SESSION_NAME_MAX + 1], const char *s);
+// Makes a legal RoleSessionName of any text: characters outside [\w+=,.@-] become '-', "-" is added below 2. What is too
+// long keeps its first 55 characters and gets 8 hex digits of the whole text's SHA-256, so that two long texts stay two
+// names, each always the same. 0 or -ENOMEM.
+int sts_session_name(char dst[STS_SESSION_NAME_MAX + 1], const char *s) _must_check_;
+bool sts_is_name_char(char c); // of [\w+=,.@-]
 // arn:PARTITION:iam::ACCOUNT:role/PATH…NAME (radosgw: empty account allowed). Fills what is not NULL.
 // -EINVAL.
 int sts_role_arn_parse(
         const char *arn, char partition[17], char account[13], char role_name[65]) _must_check_;
 // The endpoint for a region: https://sts.REGION.SUFFIX (suffix by partition). -EINVAL for no region name.
-int sts_endpoint(struct buf *out, const char *region) _must_check_;
+enum sts_variant {
+        STS_FIPS = 1 << 0,
+        STS_DUAL_STACK = 1 << 1
+};
+int sts_endpoint(struct buf *out, const char *region, unsigned variant) _must_check_;
 // The partition a region belongs to: "aws", "aws-cn", …; NULL for no region name.
 const char *sts_region_partition(const char *region);

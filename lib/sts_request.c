@@ -8,6 +8,7 @@
 
 #include "form.h"
 
+#include <openssl/sha.h>
 #include <stdio.h>
 
 #define ARN_MIN         20
@@ -17,10 +18,8 @@
 #define POLICY_MAX      2048
 #define POLICY_ARNS_MAX 10
 #define EXTERNAL_ID_MAX 1224
-#define TAG_KEY_MAX     128
-#define TAG_VALUE_MAX   256
 
-static bool is_name_char(char c)
+bool sts_is_name_char(char c)
 {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                (c && strchr("_+=,.@-", c));
@@ -43,20 +42,30 @@ static void trim(const char **s, size_t *n)
 }
 
 // Characters, not bytes: STS counts as Unicode does.
+size_t sts_tag_length(const char *s, size_t n)
+{
+        size_t length = 0;
+
+        for (size_t i = 0; i < n; i++)
+                length += (s[i] & 0xc0) != 0x80;
+        return length;
+}
+
 static size_t utf8_length(const char *s)
 {
-        size_t n = 0;
+        return sts_tag_length(s, strlen(s));
+}
 
-        for (; *s; s++)
-                n += (*s & 0xc0) != 0x80;
-        return n;
+bool sts_is_tag_char(char c)
+{
+        return sts_is_name_char(c) ? c != ',' : (c && strchr(" :/", c)) || (c & 0x80);
 }
 
 static bool matches(const char *s, const char *more, size_t min, size_t max)
 {
         size_t n = 0;
 
-        while (is_name_char(s[n]) || (s[n] && strchr(more, s[n])))
+        while (sts_is_name_char(s[n]) || (s[n] && strchr(more, s[n])))
                 n++;
         return s[n] == 0 && n >= min && n <= max;
 }
@@ -126,9 +135,9 @@ static int check_tags(const struct sts_assume_role *q, struct err *err)
         if (q->n_tags > STS_SESSION_TAGS_MAX)
                 return invalid(err, "there are more than 50 session tags");
         for (size_t i = 0; i < q->n_tags; i++) {
-                if (!q->tags[i].key[0] || utf8_length(q->tags[i].key) > TAG_KEY_MAX)
+                if (!q->tags[i].key[0] || utf8_length(q->tags[i].key) > STS_TAG_KEY_MAX)
                         return invalid(err, "a tag's key is not 1 to 128 characters long");
-                if (utf8_length(q->tags[i].value) > TAG_VALUE_MAX)
+                if (utf8_length(q->tags[i].value) > STS_TAG_VALUE_MAX)
                         return invalid(err, "a tag's value is longer than 256 characters");
                 for (size_t k = 0; k < i; k++)
                         if (strcasecmp(q->tags[k].key, q->tags[i].key) == 0)
@@ -169,16 +178,27 @@ int sts_assume_role_request(struct buf *out, const struct sts_assume_role *q, st
 }
 
 // A legal RoleSessionName of any text; one character of the text gives one of the name.
-void sts_session_name(char dst[STS_SESSION_NAME_MAX + 1], const char *s)
+int sts_session_name(char dst[STS_SESSION_NAME_MAX + 1], const char *s)
 {
+        const size_t kept = STS_SESSION_NAME_MAX - 9;
+        uint8_t sum[SHA256_DIGEST_LENGTH];
         size_t n = 0;
 
-        for (; *s && n < STS_SESSION_NAME_MAX; s++)
-                if ((*s & 0xc0) != 0x80) // not in the middle of a character
-                        dst[n++] = is_name_char(*s) ? *s : '-';
+        for (const char *p = s; *p; p++) {
+                if ((*p & 0xc0) == 0x80)
+                        continue; // in the middle of a character
+                if (n == STS_SESSION_NAME_MAX) {
+                        if (!SHA256((const unsigned char *)s, strlen(s), sum))
+                                return -ENOMEM;
+                        snprintf(dst + kept, 10, "-%02x%02x%02x%02x", sum[0], sum[1], sum[2], sum[3]);
+                        return 0;
+                }
+                dst[n++] = sts_is_name_char(*p) ? *p : '-';
+        }
         while (n < 2)
                 dst[n++] = '-';
         dst[n] = 0;
+        return 0;
 }
 
 // Copies up to the next ':' if that is at most max characters of the given ones; steps over the colon.
@@ -222,7 +242,7 @@ int sts_role_arn_parse(const char *arn, char partition[17], char account[13], ch
         name = strrchr(s, '/') + 1;
         n = strlen(name);
         for (size_t i = 0; i < n; i++)
-                if (!is_name_char(name[i]))
+                if (!sts_is_name_char(name[i]))
                         return -EINVAL;
         if (n < 1 || n > 64)
                 return -EINVAL;

@@ -517,6 +517,108 @@ static void a_collision_may_fail_to_be_found_too(void **state _unused_)
         assert_null(c);
 }
 
+#define CHAIN                                                                                                \
+        "[role hub]\nrole_arn = arn:aws:iam::111111111111:role/hub\n"                                        \
+        "[role far]\nrole_arn = arn:aws:iam::222222222222:role/far\nsource_role = hub\n"
+
+// Line 10 is [role hub], 12 is [role far], 15 what follows.
+static void tags_and_names_by_template(void **state _unused_)
+{
+        static const struct {
+                const char *text, *why;
+        } bad[] = {
+                {HEAD CHAIN "tags = team",
+                        "x.conf:15: tags: must be key=value, of letters, digits and _.:/+-@, where a "
+                        "value may also have = and words in braces"},
+                {HEAD CHAIN "tags = te*m=x",
+                        "x.conf:15: tags: must be key=value, of letters, digits and _.:/+-@, where a "
+                        "value may also have = and words in braces"},
+                {HEAD CHAIN "tags = team=a Team=b", "x.conf:15: tags: has a key twice (STS ignores case)"},
+                {HEAD CHAIN "tags = team={group}",
+                        "x.conf:15: tags: has a word in braces that is none of {user}, {host}, {claim:NAME}"},
+                {HEAD CHAIN "tags = team=a\ntransitive_tags = team cost",
+                        "x.conf:16: [role far] transitive_tags names cost, which is none of its tags"},
+                {HEAD CHAIN "transitive_tags = team",
+                        "x.conf:15: [role far] transitive_tags names team, which is none of its tags"},
+                {HEAD CHAIN "tags = team=a\ntransitive_tags = TEAM\n"
+                            "[role top]\nrole_arn = arn:aws:iam::111111111111:role/top\nsource_role = far\n"
+                            "tags = cost=1 Team=b",
+                        "x.conf:20: [role top] sets the tag TEAM, which it has from role far: a transitive "
+                        "tag cannot be set "
+                        "again"},
+                {HEAD "[role hub]\nrole_arn = arn:aws:iam::111111111111:role/hub\ntags = a=b",
+                        "x.conf:12: [role hub] tags need source_role: for a web identity the provider's "
+                        "token says them"},
+                {HEAD CHAIN "session_name = {claim:}", "x.conf:15: session_name: has a word in braces that "
+                                                       "is none of {user}, {host}, {claim:NAME}"},
+                {HEAD CHAIN "session_name = {user",
+                        "x.conf:15: session_name: has a brace without its other half"},
+                {HEAD CHAIN "session_name = {user} {host}",
+                        "x.conf:15: session_name: must be 2 to 64 letters, digits or _+=,.@-"},
+        };
+        struct config *c = parse(HEAD CHAIN "tags = team={claim:team} cost=a=b\ntransitive_tags = Team\n"
+                                            "session_name = {user}@{host}\n");
+        const struct config_role *r = role(c, "far");
+
+        assert_string_equal(config_find_tag(r->tags, "TEAM"), "team={claim:team}");
+        assert_string_equal(config_find_tag(r->tags, "cost"), "cost=a=b");
+        assert_null(config_find_tag(r->tags, "cos"));
+        assert_string_equal(r->session_name, "{user}@{host}");
+        config_unref(c);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                refused(bad[i].text, bad[i].why);
+}
+
+static void fifty_tags_and_no_more(void **state _unused_)
+{
+        for (int n = 50; n <= 51; n++) {
+                cleanup_buf struct buf b = BUF_INIT(8192);
+
+                buf_append_str(&b, HEAD CHAIN "tags =");
+                for (int i = 0; i < n; i++)
+                        buf_printf(&b, " k%d=v", i);
+                if (n == 50)
+                        config_unref(parse(buf_str(&b)));
+                else
+                        refused(buf_str(&b), "x.conf:15: tags: has more than 50 tags");
+        }
+}
+
+static void endpoints_by_kind(void **state _unused_)
+{
+        struct config *c =
+                parse(HEAD "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nuse_fips_endpoint = yes\n"
+                           "[role b]\nrole_arn = arn:aws:iam::111111111111:role/b\n");
+
+        assert_int_equal(role(c, "a")->use_fips, CONFIG_YES);
+        assert_int_equal(role(c, "a")->use_dual_stack, CONFIG_NO);
+        assert_int_equal(role(c, "b")->use_fips, CONFIG_NO);
+        config_unref(c);
+        c = parse(IDENTITY DEFAULTS
+                "use_fips_endpoint = yes\nuse_dualstack_endpoint = yes\n"
+                "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nuse_fips_endpoint = no\n");
+        assert_int_equal(role(c, "a")->use_fips, CONFIG_NO);
+        assert_int_equal(role(c, "a")->use_dual_stack, CONFIG_YES);
+        config_unref(c);
+        refused(IDENTITY DEFAULTS
+                "use_fips_endpoint = yes\n"
+                "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nsts_endpoint = https://vpce\n",
+                "x.conf:6: [role a] has both use_fips_endpoint and an sts_endpoint of its own, which is used "
+                "as it stands");
+        refused(IDENTITY DEFAULTS
+                "sts_endpoint = https://vpce\n"
+                "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nuse_dualstack_endpoint = yes\n",
+                "x.conf:9: [role a] has both use_dualstack_endpoint and an sts_endpoint of its own, which is "
+                "used as it stands");
+        refused(IDENTITY DEFAULTS "use_fips_endpoint = maybe\n",
+                "x.conf:6: use_fips_endpoint: must be yes or no");
+        // The region is also what a request to an address of one's own is signed for.
+        refused(IDENTITY DEFAULTS "sts_endpoint = https://vpce\n"
+                                  "[role a]\nrole_arn = arn:aws-cn:iam::111111111111:role/a\n",
+                "x.conf:7: [role a] asks the STS of eu-central-1, which is in partition aws, for a role in "
+                "aws-cn");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -542,6 +644,9 @@ int main(void)
                 cmocka_unit_test(long_chains_are_followed_once),
                 cmocka_unit_test(every_allocation_may_fail),
                 cmocka_unit_test(a_collision_may_fail_to_be_found_too),
+                cmocka_unit_test(tags_and_names_by_template),
+                cmocka_unit_test(fifty_tags_and_no_more),
+                cmocka_unit_test(endpoints_by_kind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

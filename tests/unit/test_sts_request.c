@@ -129,20 +129,22 @@ static void session_names(void **state)
                 {"\xf0\x9f\x98\x80", "--"},
                 {"a\nb", "a-b"},
                 {"0123456789012345678901234567890123456789012345678901234567890123xyz",
+                        "0123456789012345678901234567890123456789012345678901234-2f7e0049"},
+                {"0123456789012345678901234567890123456789012345678901234567890123",
                         "0123456789012345678901234567890123456789012345678901234567890123"},
         };
         char out[STS_SESSION_NAME_MAX + 1];
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                sts_session_name(out, names[i].in);
+                assert_int_equal(sts_session_name(out, names[i].in), 0);
                 assert_string_equal(out, names[i].out);
         }
         for (int c = 1; c < 256; c++) {
                 cleanup_buf struct buf b = BUF_INIT(4096);
                 const char s[] = {'x', (char)c, 'x', 0};
 
-                sts_session_name(out, s);
+                assert_int_equal(sts_session_name(out, s), 0);
                 assert_int_equal(
                         request(&b, "eyJ.", (struct sts_web_identity){.role_arn = ARN, .session_name = out},
                                 NULL),
@@ -208,14 +210,45 @@ static void endpoints(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
                 buf_reset(&b);
-                assert_int_equal(sts_endpoint(&b, good[i].region), 0);
+                assert_int_equal(sts_endpoint(&b, good[i].region, 0), 0);
                 assert_string_equal(buf_str(&b), good[i].url);
                 assert_string_equal(sts_region_partition(good[i].region), good[i].partition);
         }
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-                if (sts_endpoint(&b, bad[i]) != -EINVAL)
+                if (sts_endpoint(&b, bad[i], 0) != -EINVAL)
                         fail_msg("taken: %s", bad[i]);
                 assert_null(sts_region_partition(bad[i]));
+        }
+}
+
+// FIPS and dual-stack hosts are put together by the rules of botocore's data/sts/…/endpoint-rule-set-1.json.
+static void endpoint_variants(void **state _unused_)
+{
+        static const struct {
+                const char *region;
+                unsigned variant;
+                const char *url;
+        } good[] = {
+                {"us-east-1", STS_FIPS, "https://sts-fips.us-east-1.amazonaws.com"},
+                {"us-east-1", STS_DUAL_STACK, "https://sts.us-east-1.api.aws"},
+                {"us-east-1", STS_FIPS | STS_DUAL_STACK, "https://sts-fips.us-east-1.api.aws"},
+                {"us-gov-west-1", STS_FIPS, "https://sts.us-gov-west-1.amazonaws.com"},
+                {"us-gov-west-1", STS_FIPS | STS_DUAL_STACK, "https://sts-fips.us-gov-west-1.api.aws"},
+                {"cn-north-1", STS_FIPS, "https://sts-fips.cn-north-1.amazonaws.com.cn"},
+                {"cn-north-1", STS_DUAL_STACK, "https://sts.cn-north-1.api.amazonwebservices.com.cn"},
+                {"eusc-de-east-1", STS_FIPS, "https://sts-fips.eusc-de-east-1.amazonaws.eu"},
+                {"eusc-de-east-1", STS_DUAL_STACK, "https://sts.eusc-de-east-1.api.amazonwebservices.eu"},
+                {"us-iso-east-1", STS_DUAL_STACK, "https://sts.us-iso-east-1.api.aws.ic.gov"},
+                {"us-isob-east-1", STS_DUAL_STACK, "https://sts.us-isob-east-1.api.aws.scloud"},
+                {"eu-isoe-west-1", STS_DUAL_STACK, "https://sts.eu-isoe-west-1.api.cloud-aws.adc-e.uk"},
+                {"us-isof-south-1", STS_DUAL_STACK, "https://sts.us-isof-south-1.api.aws.hci.ic.gov"},
+        };
+        cleanup_buf struct buf b = BUF_INIT(256);
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                buf_reset(&b);
+                assert_int_equal(sts_endpoint(&b, good[i].region, good[i].variant), 0);
+                assert_string_equal(buf_str(&b), good[i].url);
         }
 }
 
@@ -223,6 +256,10 @@ static void endpoints(void **state)
 static void regions_are_where_botocore_has_them(void **state)
 {
         json_t *doc = json_load_file(PARTITIONS, 0, NULL), *partition, *region;
+        static const char *const ours[] = {"us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1",
+                "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1", "eusc-de-east-1"};
+        const char *known[32];
+        size_t n_known = 0;
         unsigned regions = 0;
         const char *name;
         size_t i;
@@ -233,8 +270,9 @@ static void regions_are_where_botocore_has_them(void **state)
         json_array_foreach(json_object_get(doc, "partitions"), i, partition)
         {
                 const char *id = json_string_value(json_object_get(partition, "id"));
-                const char *suffix = json_string_value(
-                        json_object_get(json_object_get(partition, "outputs"), "dnsSuffix"));
+                const json_t *outputs = json_object_get(partition, "outputs");
+                const char *suffix = json_string_value(json_object_get(outputs, "dnsSuffix"));
+                const char *dual = json_string_value(json_object_get(outputs, "dualStackDnsSuffix"));
 
                 json_object_foreach(json_object_get(partition, "regions"), name, region)
                 {
@@ -244,11 +282,31 @@ static void regions_are_where_botocore_has_them(void **state)
                         if (strstr(name, "-global")) // a stand-in of botocore's, no region
                                 continue;
                         snprintf(want, sizeof want, "https://sts.%s.%s", name, suffix);
-                        assert_int_equal(sts_endpoint(&b, name), 0);
+                        assert_int_equal(sts_endpoint(&b, name, 0), 0);
                         assert_string_equal(buf_str(&b), want);
                         assert_string_equal(sts_region_partition(name), id);
                         regions++;
+                        // What an older copy knows no dual-stack endpoint of may have got one since.
+                        if (!json_is_true(json_object_get(outputs, "supportsDualStack"))) {
+                                print_message("# not compared: dual-stack endpoints of %s\n", id);
+                                continue;
+                        }
+                        buf_reset(&b);
+                        snprintf(want, sizeof want, "https://sts.%s.%s", name, dual);
+                        assert_int_equal(sts_endpoint(&b, name, STS_DUAL_STACK), 0);
+                        assert_string_equal(buf_str(&b), want);
                 }
+                // Hosts are made without asking whether the partition has FIPS endpoints at all.
+                assert_true(json_is_true(json_object_get(outputs, "supportsFIPS")));
+                known[n_known++] = id;
+        }
+        for (size_t p = 0; p < ARRAY_SIZE(ours); p++) {
+                bool found = false;
+
+                for (size_t k = 0; k < n_known; k++)
+                        found |= strcmp(known[k], sts_region_partition(ours[p])) == 0;
+                if (!found)
+                        print_message("# not compared: this botocore knows no partition of %s\n", ours[p]);
         }
         json_decref(doc);
         assert_true(regions > 25);
@@ -346,6 +404,7 @@ int main(void)
                 cmocka_unit_test(session_names),
                 cmocka_unit_test(role_arns),
                 cmocka_unit_test(endpoints),
+                cmocka_unit_test(endpoint_variants),
                 cmocka_unit_test(regions_are_where_botocore_has_them),
                 cmocka_unit_test(memory_runs_out),
                 cmocka_unit_test(a_chained_request_says_who_and_for_whom),
