@@ -45,7 +45,7 @@ static int add_flatpak(struct app_id *id, const char *s, size_t n)
                         return -EBADMSG;
                 dot |= s[i] == '.';
         }
-        return dot && s[0] != '.' ? add(id, APP_FLATPAK, s, n) : -EBADMSG;
+        return dot && n > 0 && s[0] != '.' ? add(id, APP_FLATPAK, s, n) : -EBADMSG;
 }
 
 // name, or name_key for a parallel install: [a-z0-9-] and [a-z0-9].
@@ -239,4 +239,14 @@ int app_id_from_label(struct app_id *id, const char *text, size_t n)
                         return r;
         }
         return 0;
+}
+
+bool app_id_is_flatpak(const char *name)
+{
+        return add_flatpak(&(struct app_id){0}, name, strlen(name)) == 0;
+}
+
+bool app_id_is_snap(const char *name)
+{
+        return add_snap(&(struct app_id){0}, name, strlen(name)) == 0;
 }

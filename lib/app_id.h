@@ -27,3 +27,7 @@ int app_id_from_proc_cgroup(
         struct app_id *id, const char *text, size_t n) _must_check_; // every hierarchy's path
 int app_id_from_flatpak_info(struct app_id *id, const char *text, size_t n) _must_check_;
 int app_id_from_label(struct app_id *id, const char *text, size_t n) _must_check_;
+
+// Whether a name is one that Flatpak or snapd gives.
+bool app_id_is_flatpak(const char *name);
+bool app_id_is_snap(const char *name);

@@ -5,6 +5,7 @@
 // line. Documented in valetkey.conf(5); a test holds the key table against that page.
 #pragma once
 
+#include "app_id.h"
 #include "err.h"
 #include "grant.h"
 
@@ -39,6 +40,12 @@ enum config_choice {
         CONFIG_YES,
 };
 
+enum config_confirm {
+        CONFIRM_NO,
+        CONFIRM_NOTIFY, // the person is told afterwards
+        CONFIRM_ASK,    // and asked before
+};
+
 struct config_role {
         char *name;
         char *identity;        // always set: its own, that of its source role, or the only one there is
@@ -58,6 +65,19 @@ struct config_role {
         char *sts_endpoint; // NULL: by sts_region
         char *ca_file;      // for STS; NULL: the system's
         enum config_choice use_fips, use_dual_stack; // of the endpoint by sts_region
+        bool by_name_only;  // ambient = no: only for callers that name it
+        enum config_confirm confirm;
+        int64_t confirm_for_s; // how long a "yes" is remembered; 0: for that one hand-out
+};
+
+// What a sandboxed app gets, or programs of a systemd unit.
+struct config_app {
+        char *name;
+        char *flatpak, *snap; // what it is about: an app's id, a snap's name, …
+        char *unit;           // … a pattern for the name of a unit; at least one of the three
+        char **roles;         // patterns for the names of roles; NULL-terminated
+        char *session_policy; // NULL; narrows its sessions, which are then its own
+        char *session_name;   // NULL; of sessions of its own
 };
 
 struct config_signin {         // valetkeyd
@@ -75,6 +95,8 @@ struct config {
         size_t n_roles;
         struct config_role **by_name; // the same roles in order of their names
         char *default_role;           // NULL
+        struct config_app *apps;
+        size_t n_apps;
         struct config_signin signin;
 };
 
@@ -105,6 +127,12 @@ const struct config_identity *config_find_identity(const struct config *c, const
 
 // The tag of a key in a list like config_role's, "key=value"; STS ignores case. NULL where there is none.
 const char *config_find_tag(char *const *tags, const char *key);
+
+// [app …] of a sandboxed app or, for APP_NONE, of a systemd unit's name; the first in the files' order. NULL: none.
+const struct config_app *config_find_app(const struct config *c, enum app_kind kind, const char *name);
+bool config_app_grants(const struct config_app *a, const char *role);
+// The role that an app means which names none: the default role where it is granted, else the only one its section names.
+const char *config_app_default_role(const struct config *c, const struct config_app *a); // NULL: none
 
 // The key table, for the test that holds the man page against it: "section key", NULL behind the last.
 const char *config_known_key(size_t i);

@@ -13,6 +13,7 @@
 
 // A sign-in that outlives its sessions ends all the same.
 #define KEPT_GRANT_AGE_S (24 * 3600)
+#define CONFIRM_FOR_S 900
 
 // The setting that decides a key of a section: its own, or for inherited ones that of the account or of
 // [defaults]; NULL: none.
@@ -138,6 +139,7 @@ static int apply_others(struct builder *b)
                         base = &b->defaults;
                         break;
                 case CONFIG_ROLE:
+                case CONFIG_APP:
                         continue;
                 case CONFIG_KINDS_:
                         return -EINVAL;
@@ -296,6 +298,8 @@ static int chain_identity(struct builder *b, struct config_role *r)
 
 static int check_kind(struct builder *b, struct config_role *r)
 {
+        const struct draft_section *s = b->origins[r - b->c->roles].section;
+
         if (r->source_role && r->identity)
                 return build_wrong_role(b, r, "identity",
                         "has both source_role and identity: the identity is its source role's");
@@ -305,6 +309,11 @@ static int check_kind(struct builder *b, struct config_role *r)
         if (!r->source_role && r->source_identity)
                 return build_wrong_role(b, r, "source_identity",
                         "source_identity needs source_role: for a web identity the provider's token says it");
+        if (!setting_is_own(s, "confirm_for"))
+                r->confirm_for_s = CONFIRM_FOR_S;
+        else if (r->confirm != CONFIRM_ASK)
+                return build_wrong_role(
+                        b, r, "confirm_for", "confirm_for does nothing without confirm = ask");
         return 0;
 }
 
@@ -419,6 +428,24 @@ static int finish_signin(struct builder *b)
         return 0;
 }
 
+static int finish_default_role(struct builder *b)
+{
+        const struct draft_section *s = draft_find(b->draft, CONFIG_DEFAULTS, NULL);
+        const struct config_role *r;
+
+        b->c->default_role = TAKE_PTR(b->defaults.default_role);
+        if (!b->c->default_role)
+                return 0;
+        r = config_find_role(b->c, b->c->default_role);
+        if (!r)
+                return build_wrong(b, s, "default_role", "default_role names a role that is not configured");
+        if (r->by_name_only)
+                return build_wrong(b, s, "default_role",
+                        "default_role names a role with ambient = no, which is only for callers that name "
+                        "it");
+        return 0;
+}
+
 static int finish(struct builder *b)
 {
         int r = 0;
@@ -434,13 +461,9 @@ static int finish(struct builder *b)
                 r = check_inherited_tags(b, &b->c->roles[i]);
         if (r == 0)
                 r = finish_signin(b);
-        if (r < 0)
-                return err_trace(r);
-        b->c->default_role = TAKE_PTR(b->defaults.default_role);
-        if (b->c->default_role && !config_find_role(b->c, b->c->default_role))
-                return build_wrong(b, draft_find(b->draft, CONFIG_DEFAULTS, NULL), "default_role",
-                        "default_role names a role that is not configured");
-        return 0;
+        if (r == 0)
+                r = build_apps(b);
+        return r < 0 ? err_trace(r) : finish_default_role(b);
 }
 
 static void builder_deinit(struct builder *b)
@@ -455,6 +478,7 @@ static void builder_deinit(struct builder *b)
         free(b->accounts);
         free(b->account_names);
         free(b->templates);
+        free(b->app_sections);
 }
 
 int config_build(struct config *ret, const struct draft *d, struct err *err)
@@ -490,7 +514,10 @@ void config_deinit(struct config *c)
                 config_identity_deinit(&c->identities[i]);
         for (size_t i = 0; i < c->n_roles; i++)
                 config_role_deinit(&c->roles[i]);
+        for (size_t i = 0; i < c->n_apps; i++)
+                config_app_deinit(&c->apps[i]);
         free(c->identities);
+        free(c->apps);
         free(c->roles);
         free(c->by_name);
         free(c->default_role);

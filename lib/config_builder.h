@@ -40,6 +40,7 @@ struct builder {
         struct build_account *accounts;
         struct build_account_name *account_names; // in order of names
         struct build_template *templates;
+        const struct draft_section **app_sections; // by index in c
         size_t n_accounts, n_account_names, n_templates;
         struct err *err;
 };
@@ -60,3 +61,5 @@ int build_template_count(const struct builder *b, const struct build_template *t
 int build_template_expand(struct builder *b, struct build_template *t) _must_check_;
 // The roles by name; two that have one name are an error that says where both are.
 int build_index_roles(struct builder *b) _must_check_;
+// Reads [app …] and holds each against the roles it grants, which are finished.
+int build_apps(struct builder *b) _must_check_;

@@ -311,6 +311,7 @@ static const struct {
         [CONFIG_ROLE] = {"role", true},
         [CONFIG_TEMPLATE] = {"role-template", true},
         [CONFIG_SIGNIN] = {"signin", false},
+        [CONFIG_APP] = {"app", true},
 };
 
 // clang-format off
@@ -321,6 +322,7 @@ static const struct {
 #define T(key, field, ...) \
         {"role-template " key, CONFIG_TEMPLATE, offsetof(struct config_template, field), __VA_ARGS__}
 #define S(key, field, ...) {"signin " key,   CONFIG_SIGNIN,   offsetof(struct config_signin, field),   __VA_ARGS__}
+#define P(key, field, ...) {"app " key,      CONFIG_APP,      offsetof(struct config_app, field),      __VA_ARGS__}
 
 static const struct config_key keys[] = {
         // key                           field                        admin  inh.   reader
@@ -371,6 +373,9 @@ static const struct config_key keys[] = {
         R("use_fips_endpoint",           use_fips,                    false, true,  set_choice),
         R("use_dualstack_endpoint",      use_dual_stack,              false, true,  set_choice),
         R("ca_file",                     ca_file,                     false, true,  set_path),
+        R("ambient",                     by_name_only,                false, false, config_set_by_name_only),
+        R("confirm",                     confirm,                     false, false, config_set_confirm),
+        R("confirm_for",                 confirm_for_s,               false, false, config_set_confirm_for),
 
         T("accounts",                    accounts,                    false, false, config_set_words),
         T("role_name",                   role_name,                   false, false, set_role_name),
@@ -391,6 +396,9 @@ static const struct config_key keys[] = {
         T("use_fips_endpoint",           role.use_fips,               false, true,  set_choice),
         T("use_dualstack_endpoint",      role.use_dual_stack,         false, true,  set_choice),
         T("ca_file",                     role.ca_file,                false, true,  set_path),
+        T("ambient",                     role.by_name_only,           false, false, config_set_by_name_only),
+        T("confirm",                     role.confirm,                false, false, config_set_confirm),
+        T("confirm_for",                 role.confirm_for_s,          false, false, config_set_confirm_for),
 
         S("identity",                    identity,                    true,  false, set_reference),
         S("max_age",                     max_age_s,                   true,  false, set_age),
@@ -398,6 +406,13 @@ static const struct config_key keys[] = {
         S("grant_life",                  grant_life_s,                true,  false, set_life),
         S("max_flows",                   max_flows,                   true,  false, set_count),
         S("max_flows_per_rhost",         max_flows_per_rhost,         true,  false, set_count),
+
+        P("flatpak",                     flatpak,                     false, false, config_set_flatpak),
+        P("snap",                        snap,                        false, false, config_set_snap),
+        P("unit",                        unit,                        false, false, config_set_unit),
+        P("roles",                       roles,                       false, false, config_set_role_patterns),
+        P("session_policy",              session_policy,              false, false, set_path),
+        P("session_name",                session_name,                false, false, config_set_session_name),
 };
 // clang-format on
 _Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "more keys than a section has room for");
@@ -506,4 +521,15 @@ void config_defaults_deinit(struct config_defaults *d)
 void config_signin_deinit(struct config_signin *s)
 {
         free(s->identity);
+}
+
+void config_app_deinit(struct config_app *a)
+{
+        free(a->name);
+        free(a->flatpak);
+        free(a->snap);
+        free(a->unit);
+        free_words(a->roles);
+        free(a->session_policy);
+        free(a->session_name);
 }

@@ -13,6 +13,7 @@ enum config_kind {
         CONFIG_ROLE,
         CONFIG_TEMPLATE,
         CONFIG_SIGNIN,
+        CONFIG_APP,
         CONFIG_KINDS_
 };
 
@@ -60,9 +61,19 @@ int config_set_session_name(void *field, const char *value, struct err *err);
 int config_set_tags(void *field, const char *value, struct err *err);
 int config_set_words(void *field, const char *value, struct err *err);
 
+// Readers that stand in config_caller.c.
+int config_set_by_name_only(void *field, const char *value, struct err *err);
+int config_set_confirm(void *field, const char *value, struct err *err);
+int config_set_confirm_for(void *field, const char *value, struct err *err);
+int config_set_flatpak(void *field, const char *value, struct err *err);
+int config_set_snap(void *field, const char *value, struct err *err);
+int config_set_unit(void *field, const char *value, struct err *err);
+int config_set_role_patterns(void *field, const char *value, struct err *err);
+
 void config_identity_deinit(struct config_identity *i);
 void config_role_deinit(struct config_role *r);
 void config_account_deinit(struct config_account *a);
 void config_template_deinit(struct config_template *t);
 void config_defaults_deinit(struct config_defaults *d);
 void config_signin_deinit(struct config_signin *s);
+void config_app_deinit(struct config_app *a);
