@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -162,6 +163,12 @@ enum outcome client_receive(struct client *c, int64_t deadline_ms, struct err *e
         if (r <= 0) {
                 err_set(err, "the credential broker gave no answer in time");
                 return OUTCOME_TIMEOUT;
+        }
+        // From now on there may be a secret here. Not before: the broker looks who asks, and a process that is not dumpable
+        // cannot be told from one that hides.
+        if (prctl(PR_SET_DUMPABLE, 0) < 0) {
+                err_set(err, "cannot close this process to others: %s", strerror(errno));
+                return OUTCOME_INTERNAL;
         }
         o = receive_packet(c, err);
         if (o != OUTCOME_OK || c->frame.type != MSG_ERROR)

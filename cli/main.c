@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 
 static const struct verb {
         const char *name;
@@ -69,7 +68,7 @@ static int begin(int argc, char *argv[])
         struct cli cli = {0};
         int c;
 
-        if (!open_standard_fds() || prctl(PR_SET_DUMPABLE, 0) < 0)
+        if (!open_standard_fds())
                 return 1;
         zlibs_install();
         while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {

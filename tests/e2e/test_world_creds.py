@@ -36,6 +36,13 @@ def test_what_an_sdk_gets(shared_world):
     assert 2700 < left <= 3600
 
 
+def test_the_long_way_gives_the_same(shared_world):
+    """valetkey itself in place of the shim, as an ordinary user: the broker must be able to see who that is."""
+    r = shared_world.run("valetkey", "credential-process", "dev")
+    assert r.returncode == 0, r.stderr
+    assert json.loads(r.stdout)["AccessKeyId"] == shared_world.credentials()["AccessKeyId"]
+
+
 def test_a_hundred_callers_one_call(make_world):
     w = make_world("--fault", "interval=1")
     assert w.stats("AssumeRoleWithWebIdentity") == 0
