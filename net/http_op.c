@@ -141,10 +141,11 @@ static bool set_limits(CURL *e, const struct http_op *op)
 }
 
 // QUICK_EXIT: cancelling must not wait for a resolver thread that waits for a dead name server; the thread
-// cleans up behind itself.
+// cleans up behind itself. HTTP/1.1: the library that curl has for HTTP/2 leaves tokens in freed memory.
 static bool set_rules(CURL *e, struct http_op *op)
 {
         return curl_easy_setopt(e, CURLOPT_PRIVATE, op) == CURLE_OK &&
+               curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&

@@ -4,9 +4,6 @@ so nobody has to say what to look for; then it is looked for in every log, file,
 world, and in the memory of those who should have forgotten it."""
 import os
 import re
-import socket
-import struct
-import subprocess
 import sys
 import threading
 import time
@@ -15,78 +12,13 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worldlib import BUILD, ROOT, descendants, until
-
-
-
-def may_look():
-    """Whether this root may listen at loopback and read another uid's process (containers take both away)."""
-    sleeper = subprocess.Popen(["/bin/sleep", "60"], user=65534, group=65534, extra_groups=[]) if ROOT else None
-    try:
-        if not sleeper:
-            return False
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-        with open(f"/proc/{sleeper.pid}/mem", "rb"):
-            return True
-    except OSError:
-        return False
-    finally:
-        if sleeper:
-            sleeper.kill()
-            sleeper.wait()
-
+from secretlib import Wire, may_look, search
+from worldlib import BUILD, descendants, until
 
 pytestmark = pytest.mark.skipif(not may_look(), reason="looking at the wire and into other processes needs root's CAP_NET_RAW and CAP_SYS_PTRACE")
 
 # AddressSanitizer keeps freed memory for a while, and its maps are terabytes.
 plain = pytest.mark.skipif("/san-" in BUILD, reason="a sanitiser's memory is not the product's")
-
-JSON_SECRET = re.compile(rb'"(access_token|id_token|refresh_token|device_code)"\s*:\s*"([^"]+)"')
-XML_SECRET = re.compile(rb"<(SecretAccessKey|SessionToken)>([^<]+)<")
-
-
-class Wire(threading.Thread):
-    """Everything that goes over loopback to or from one port, put together by connection and direction."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.port, self.flows, self.done = port, {}, False
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        self.socket.bind(("lo", 0))
-        self.socket.settimeout(0.1)
-        self.start()
-
-    def run(self):
-        while not self.done:
-            try:
-                packet, _ = self.socket.recvfrom(1 << 17)
-            except TimeoutError:
-                continue
-            ip = packet[14:]
-            if len(ip) < 40 or ip[9] != 6:
-                continue
-            tcp = ip[(ip[0] & 15) * 4:struct.unpack("!H", ip[2:4])[0]]
-            source, target, seq = struct.unpack("!HHI", tcp[:8])
-            if self.port in (source, target):
-                data = tcp[(tcp[12] >> 4) * 4:]
-                if data:
-                    self.flows.setdefault((source, target), {})[seq] = data
-
-    def stop(self):
-        self.done = True
-        self.join()
-        self.socket.close()
-
-    def secrets(self):
-        """value -> name of every secret seen so far"""
-        found = {}
-        for segments in list(self.flows.values()):
-            text = b"".join(data for _, data in sorted(list(segments.items())))
-            for name, value in JSON_SECRET.findall(text) + XML_SECRET.findall(text):
-                found[value] = name.decode()
-        return found
-
 
 class Watch(threading.Thread):
     """Command lines and environments of everything that ever runs below a process."""
@@ -119,32 +51,6 @@ def files_below(path):
             if os.path.isfile(full) and not os.path.islink(full):
                 with open(full, "rb") as f:
                     yield full, f.read()
-
-
-def memory(pid):
-    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
-        for line in maps:
-            span, mode = line.split()[:2]
-            if not mode.startswith("rw"):
-                continue
-            start, end = (int(x, 16) for x in span.split("-"))
-            try:
-                mem.seek(start)
-                yield line.strip(), mem.read(end - start)
-            except OSError:
-                pass
-
-
-def in_memory(pid, secrets):
-    """Which secrets are in the memory of a process, and where. Half a token is a secret, too."""
-    hits = []
-    for where, content in memory(pid):
-        for value, name in secrets.items():
-            # an ID token's claims and its signature each count; every secret's beginning does
-            parts = [p[:48] for p in value.split(b".")[1:]] if name == "id_token" else [value[:32]]
-            if any(p in content for p in parts):
-                hits.append((name, where))
-    return hits
 
 
 @pytest.fixture
@@ -206,7 +112,7 @@ def test_the_search_finds_what_is_there(watched):
     with open(f"{w.dir}/log/planted", "wb") as f:
         f.write(b"x" + value + b"y")
     assert any(value in content for _, content in files_below(w.dir))
-    assert in_memory(w.pid("valetkey-broker"), secrets), "the broker serves it from there"
+    assert search(w.pid("valetkey-broker"), secrets), "the broker serves it from there"
 
 
 @plain
@@ -215,12 +121,12 @@ def test_who_gave_it_away_has_forgotten_it(watched):
     assert w.sign_in()[0] == 0
     w.credentials()
     tokens = until("the wire", lambda: {v: n for v, n in wire.secrets().items() if n.endswith("_token")})
-    assert in_memory(w.pid("valetkeyd"), tokens) == [], "acknowledged by the broker: gone"
+    assert search(w.pid("valetkeyd"), tokens) == [], "acknowledged by the broker: gone"
     secrets = wire.secrets()
     broker = w.pid("valetkey-broker")
-    assert in_memory(broker, secrets)
+    assert search(broker, secrets)
     assert w.cli("logout").returncode == 0
-    assert in_memory(broker, secrets) == [], "logged out: gone"
+    assert search(broker, secrets) == [], "logged out: gone"
 
 
 def test_those_who_hold_secrets_are_closed(world):
