@@ -61,6 +61,8 @@ static const struct known {
         [FAULTS_REVOKE_ENDS_ALL] = {"revoke_ends_all", COUNT, 1, 1000000,
                 "let a revocation end every grant of the user"},
         [FAULTS_SLOW_DOWN] = {"slow_down", COUNT, 1, 1000000, "answer device polls with slow_down"},
+        [FAULTS_DURATION_DENIED] = {"duration_denied", COUNT, 1, 1000000,
+                "let STS refuse a duration with AccessDenied, as it sometimes does"},
         [FAULTS_IDP_COMMUNICATION] = {"idp_communication", COUNT, 1, 1000000,
                 "let STS answer IDPCommunicationError"},
         [FAULTS_VERIFICATION_KEY] = {"verification_key", COUNT, 1, 1000000,

@@ -240,14 +240,12 @@ static void attempt(struct attempt *a, const char *region)
         if (check_inherited(a) != 0 || !authorise(a))
                 return;
         if (web_param(a->r, "DurationSeconds") && a->p->duration_s > CHAINED_MAX_S)
-                sts_refuse(a->r, 400, "ValidationError",
+                sts_refuse_duration(a->r,
                         "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
-                        "role chaining.",
-                        NULL);
+                        "role chaining.");
         else if (a->p->duration_s > a->role->max_duration_s)
-                sts_refuse(a->r, 400, "ValidationError",
-                        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-                        NULL);
+                sts_refuse_duration(a->r,
+                        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
         else
                 grant(a);
 }

@@ -107,6 +107,8 @@ int sts_context_new(struct policy_context **ret, struct web_request *r, const st
 
 int64_t sts_now_s(const struct web_request *r);
 // The answer, and a line in the log that says what STS itself does not say.
+// What AWS says of a duration that is too long: a ValidationError, or AccessDenied with the same text.
+void sts_refuse_duration(struct web_request *r, const char *text);
 void sts_refuse(struct web_request *r, int status, const char *code, const char *message, const char *why);
 void sts_out_of_memory(struct web_request *r);
 

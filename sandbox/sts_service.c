@@ -91,6 +91,14 @@ void sts_refuse(struct web_request *r, int status, const char *code, const char 
         xml_reply_error(r, status, code, message);
 }
 
+void sts_refuse_duration(struct web_request *r, const char *text)
+{
+        if (faults_take(r->cloud->faults, FAULTS_DURATION_DENIED, SERVICE_STS, r->op))
+                sts_refuse(r, 403, "AccessDenied", text, "a fault switch");
+        else
+                sts_refuse(r, 400, "ValidationError", text, NULL);
+}
+
 void sts_out_of_memory(struct web_request *r)
 {
         xml_reply_error(r, 500, "InternalFailure", "out of memory");

@@ -185,9 +185,8 @@ static void decide(struct web_request *r, struct sts_params *p, const struct dir
         if (k == 0)
                 k = check_trust(r, p, role, provider, c, source_identity);
         if (k == 0 && p->duration_s > role->max_duration_s) {
-                sts_refuse(r, 400, "ValidationError",
-                        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-                        NULL);
+                sts_refuse_duration(
+                        r, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
                 return;
         }
         if (k == 0)

@@ -75,6 +75,9 @@ def test_limits_are_named_as_aws_names_them(box):
     refused("MalformedPolicyDocument", 400, "Missing required field Statement", box.assume, token, Policy="{}")
     r = box.assume(token, DurationSeconds=43200)
     assert abs(r["Credentials"]["Expiration"].timestamp() - time.time() - 43200) < 10
+    with box.fault("duration_denied"):
+        refused("AccessDenied", 403, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+                box.assume, box.sign_in("bob")["id_token"], "admin", DurationSeconds=3601)
     refused("ValidationError", 400, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             box.assume, box.sign_in("bob")["id_token"], "admin", DurationSeconds=3601)
 
