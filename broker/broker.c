@@ -5,6 +5,7 @@
 // doors.
 #include "broker.h"
 
+#include "bucket.h"
 #include "log.h"
 #include "schedule.h"
 #include "sign_in.h"
@@ -14,7 +15,9 @@
 
 #include <inttypes.h>
 
-#define LOOK_EVERY_MS INT64_C(1000)
+#define LOOK_EVERY_MS        INT64_C(1000)
+#define REFRESH_ALL_AT_ONCE  3u
+#define REFRESH_ALL_EVERY_MS INT64_C(30000)
 
 struct identity {
         struct keeper *keeper;
@@ -34,6 +37,7 @@ struct broker {
         struct store *store;
         struct chain *chains; // by role; unused for web-identity roles
         size_t n_identities, n_roles;
+        struct bucket refresh_all;
         int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
         const struct broker_events *events;
         void *arg;
@@ -70,6 +74,16 @@ static void on_refused(struct role *r, void *arg _unused_)
                 role_get_config(r)->role_arn, outcome_info(o)->id, request_id[0] ? request_id : "-", text);
 }
 
+static void on_shortened(struct role *r, void *arg _unused_)
+{
+        const struct config_role *conf = role_get_config(r);
+
+        log_event(LOG_E_WARNING, "role.duration_refused",
+                "role=%s role_arn=%s asked=%" PRId64 " given=%" PRId64 " hint=%s", conf->name, conf->role_arn,
+                conf->duration_s, role_get_duration_s(r),
+                "raise the role's MaxSessionDuration, or lower duration here");
+}
+
 static void on_role_changed(struct role *r, void *arg)
 {
         struct broker *b = arg;
@@ -102,7 +116,7 @@ static void on_ended(struct keeper *k, bool signed_out, void *arg)
 
         for (size_t i = 0; signed_out && i < b->n_roles; i++)
                 if (is_of(b->roles[i], k))
-                        role_drop(b->roles[i], true);
+                        role_drop(b->roles[i], true, NULL);
 }
 
 static void on_tokens(struct keeper *k _unused_, void *arg)
@@ -325,13 +339,22 @@ bool broker_is_busy(const struct broker *b)
         return broker_is_refreshing(b);
 }
 
-void broker_refresh(struct broker *b, struct role *r)
+enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err)
 {
+        const struct clock *c = loop_clock(b->loop);
+
         if (r)
-                role_refresh(r);
-        for (size_t i = 0; !r && i < b->n_roles; i++)
-                if (role_get_state(b->roles[i]) != ROLE_EMPTY)
-                        role_refresh(b->roles[i]);
+                return role_refresh(r, err);
+        if (!bucket_take(&b->refresh_all, c->boot_ms(c), REFRESH_ALL_AT_ONCE, REFRESH_ALL_EVERY_MS)) {
+                err_set(err, "all roles were fetched anew a moment ago; try again later, or name one");
+                return OUTCOME_THROTTLED;
+        }
+        for (size_t i = 0; i < b->n_roles; i++)
+                if (role_get_state(b->roles[i]) != ROLE_EMPTY &&
+                        role_refresh(b->roles[i], NULL) != OUTCOME_OK)
+                        log_event(LOG_E_INFO, "role.refresh_refused", "role=%s",
+                                role_get_config(b->roles[i])->name);
+        return OUTCOME_OK;
 }
 
 // ---- life
@@ -375,8 +398,10 @@ static struct source *source_of(struct broker *b, size_t i, struct identity *id)
 
 static int make_roles(struct broker *b)
 {
-        static const struct role_events events = {
-                .obtained = on_obtained, .refused = on_refused, .changed = on_role_changed};
+        static const struct role_events events = {.obtained = on_obtained,
+                .refused = on_refused,
+                .changed = on_role_changed,
+                .shortened = on_shortened};
 
         b->roles = calloc(b->config->n_roles + 1, sizeof *b->roles);
         b->chains = calloc(b->config->n_roles + 1, sizeof *b->chains);

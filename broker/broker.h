@@ -43,7 +43,7 @@ void broker_sign_out(struct broker *b, struct keeper *k);
 int broker_store(struct broker *b) _must_check_;
 bool broker_is_refreshing(const struct broker *b); // a refresh token is under way
 bool broker_is_busy(const struct broker *b); // that, or a person signs in, or a sign-out is told a provider
-// Fetches one role anew, or all that were asked for (NULL).
-void broker_refresh(struct broker *b, struct role *r);
+// Fetches one role anew, or all that were asked for (NULL). OUTCOME_THROTTLED with a sentence where that is too often.
+enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err);
 // The status document of valetkey(1), "status --json". 0 or -ENOMEM.
 int broker_status(const struct broker *b, struct buf *out) _must_check_;

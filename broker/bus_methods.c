@@ -215,14 +215,24 @@ static void role_get_credentials_now(struct bus_call *c, const struct bus_object
 
 static void role_refresh_now(struct bus_call *c, const struct bus_object *o)
 {
-        role_refresh(o->role);
-        bus_reply_empty(c);
+        struct err err = ERR_INIT;
+        enum outcome outcome = broker_refresh(c->service->broker, o->role, &err);
+
+        if (outcome == OUTCOME_OK)
+                bus_reply_empty(c);
+        else
+                bus_reply_error(c, outcome, err.text);
 }
 
 static void role_drop_now(struct bus_call *c, const struct bus_object *o)
 {
-        role_drop(o->role, false);
-        bus_reply_empty(c);
+        struct err err = ERR_INIT;
+        enum outcome outcome = role_drop(o->role, false, &err);
+
+        if (outcome == OUTCOME_OK)
+                bus_reply_empty(c);
+        else
+                bus_reply_error(c, outcome, err.text);
 }
 
 // ---- org.valetkey.SignIn1

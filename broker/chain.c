@@ -15,6 +15,7 @@
 struct source_op {
         struct chain *chain;
         const struct config_role *role;
+        int64_t duration_s;
         source_done_fn done;
         void *arg;
         struct timer *begin;
@@ -86,7 +87,10 @@ static bool tried_again(struct source_op *op, const struct sts_result *s)
 static void on_sts(void *arg, struct sts_result *s)
 {
         struct source_op *op = arg;
-        struct source_result r = {.outcome = s->outcome, .server_skew_s = s->server_skew_s};
+        struct source_result r = {.outcome = s->outcome,
+                .server_skew_s = s->server_skew_s,
+                .duration_refused = s->error.code == STS_E_DURATION,
+                .unanswered = s->unanswered};
 
         if (tried_again(op, s))
                 return;
@@ -125,7 +129,7 @@ static int call_sts(struct source_op *op, const struct sts_credentials *with, st
                 .skew_s = op->chain->skew_s};
         const struct sts_assume_role q = {.role_arn = conf->role_arn,
                 .session_name = call.session_name,
-                .duration_s = conf->duration_s,
+                .duration_s = op->duration_s,
                 .external_id = conf->external_id,
                 .source_identity = conf->source_identity,
                 .policy = call.policy,
@@ -157,15 +161,18 @@ static void on_source(void *arg, const struct role_answer *a)
 }
 
 static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,
-        source_done_fn done, void *arg)
+        int64_t duration_s, source_done_fn done, void *arg)
 {
         struct source_op *op = calloc(1, sizeof *op);
         int r;
 
         if (!op)
                 return -ENOMEM;
-        *op = (struct source_op){
-                .chain = container_of(s, struct chain, source), .role = role, .done = done, .arg = arg};
+        *op = (struct source_op){.chain = container_of(s, struct chain, source),
+                .role = role,
+                .duration_s = duration_s,
+                .done = done,
+                .arg = arg};
         r = timer_new(&op->begin, keeper_get_loop(op->chain->keeper), ask_source, op);
         if (r < 0) {
                 op_free(op);

@@ -11,7 +11,13 @@
 
 #include "schedule.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+
+// What programs may have fetched though it was not due: a person who tries things out is not in the way, one that asks
+// in a loop does not become a loop at STS.
+#define ANEW_AT_ONCE  5u
+#define ANEW_EVERY_MS INT64_C(10000)
 
 const char *role_state_name(enum role_state s)
 {
@@ -70,6 +76,7 @@ static void plan(struct role *r)
 static void forget_failure(struct role *r)
 {
         r->failures = 0;
+        r->unanswered = false;
         r->remember_until_boot = 0;
         r->last_outcome = OUTCOME_OK;
         err_clear(&r->last_err);
@@ -138,13 +145,18 @@ static void obtained(struct role *r, struct source_result *result)
         role_answer_waiters(r, OUTCOME_OK, NULL);
 }
 
+static void start_background(struct role *r);
+
 static void on_flight(void *arg, struct source_result *result)
 {
         struct role *r = arg;
 
         r->flight = r->source->ops->op_free(r->flight);
+        r->unanswered = result->unanswered;
         if (result->outcome == OUTCOME_OK)
                 obtained(r, result);
+        else if (result->duration_refused && role_shorten(r))
+                start_background(r);
         else
                 failed(r, result->outcome, &result->err, result->request_id);
 }
@@ -155,7 +167,7 @@ int role_start_flight(struct role *r)
 
         if (r->flight)
                 return 0;
-        e = r->source->ops->obtain(&r->flight, r->source, r->conf, on_flight, r);
+        e = r->source->ops->obtain(&r->flight, r->source, r->conf, role_get_duration_s(r), on_flight, r);
         if (e < 0)
                 return err_trace(e);
         r->next_try_boot_ms = 0;
@@ -218,6 +230,7 @@ bool role_restore(struct role *r, struct sts_credentials *c, const struct role_t
         r->has = r->had = r->asked = true;
         r->lifetime_ms = t->lifetime_ms;
         r->expires_boot_ms = t->expires_boot_ms;
+        role_recall_duration(r);
         // None was planned while its successor was under way: that flight died with the process.
         r->next_try_boot_ms = t->next_try_boot_ms > 0 ? t->next_try_boot_ms : now;
         plan(r);
@@ -225,17 +238,48 @@ bool role_restore(struct role *r, struct sts_credentials *c, const struct role_t
         return true;
 }
 
-void role_refresh(struct role *r)
+int64_t role_anew_wait_ms(const struct role *r)
 {
-        r->asked = true;
-        r->remember_until_boot = 0;
-        start_background(r);
+        return bucket_wait_ms(&r->asked_anew, role_boot_now(r), ANEW_AT_ONCE, ANEW_EVERY_MS);
 }
 
-void role_drop(struct role *r, bool signed_out)
+void role_say_too_often(const struct role *r, struct err *err)
+{
+        err_set(err, "role %s: it was asked for anew too often; try again in %" PRId64 " s", r->conf->name,
+                role_anew_wait_ms(r) / 1000 + 1);
+}
+
+bool role_anew_take(struct role *r)
+{
+        return bucket_take(&r->asked_anew, role_boot_now(r), ANEW_AT_ONCE, ANEW_EVERY_MS);
+}
+
+enum outcome role_refresh(struct role *r, struct err *err)
+{
+        if (r->flight)
+                return OUTCOME_OK; // there is none newer
+        if (r->last_outcome == OUTCOME_THROTTLED && role_boot_now(r) < r->remember_until_boot) {
+                err_set(err, "%s", r->last_err.text);
+                return OUTCOME_THROTTLED;
+        }
+        if (!role_anew_take(r)) {
+                role_say_too_often(r, err);
+                return OUTCOME_THROTTLED;
+        }
+        r->asked = true;
+        r->remember_until_boot = r->short_until_boot_ms = 0;
+        start_background(r);
+        return OUTCOME_OK;
+}
+
+enum outcome role_drop(struct role *r, bool signed_out, struct err *said)
 {
         struct err err = ERR_INIT;
 
+        if (!signed_out && !role_anew_take(r)) {
+                role_say_too_often(r, said);
+                return OUTCOME_THROTTLED;
+        }
         cancel_flight(r);
         wipe(r);
         forget_failure(r);
@@ -251,6 +295,7 @@ void role_drop(struct role *r, bool signed_out)
                 err_set(&err, "role %s: a program had its credentials dropped meanwhile; ask again",
                         r->conf->name);
         role_answer_waiters(r, signed_out ? OUTCOME_NEEDS_LOGIN : OUTCOME_CANCELLED, &err);
+        return OUTCOME_OK;
 }
 
 void role_grant_new(struct role *r, bool same_person)

@@ -25,6 +25,8 @@ struct role_events {
         void (*obtained)(struct role *r, const struct sts_credentials *c, void *arg);
         void (*refused)(struct role *r, void *arg);
         void (*changed)(struct role *r, void *arg);
+        // The role gives no session as long as is configured: less is asked for. May be NULL.
+        void (*shortened)(struct role *r, void *arg);
 };
 
 // conf and source are borrowed and must outlive the role; conf belongs to a struct config.
@@ -63,10 +65,12 @@ struct role_times role_get_times(const struct role *r);
 // is over, or cannot be right.
 bool role_restore(struct role *r, struct sts_credentials *c, const struct role_times *t);
 
-void role_refresh(struct role *r); // fetch anew now, whatever is remembered; the old is served meanwhile
+// Fetches anew now, whatever is remembered; the old is served meanwhile. OUTCOME_OK: one is under way;
+// OUTCOME_THROTTLED with a sentence: STS asked to be left alone, or this was asked for too often.
+enum outcome role_refresh(struct role *r, struct err *err);
 // Wipes the role session and what was remembered. Waiters are told needs-login when somebody signed out, cancelled
-// when a program had the session dropped.
-void role_drop(struct role *r, bool signed_out);
+// when a program had the session dropped; a program that does so too often is refused (OUTCOME_THROTTLED).
+enum outcome role_drop(struct role *r, bool signed_out, struct err *err);
 void role_grant_new(struct role *r, bool same_person); // somebody signed in: what failed before may work now
 
 enum role_state role_get_state(const struct role *r);
@@ -75,4 +79,8 @@ const struct source *role_get_source(const struct role *r);
 const struct sts_credentials *role_get_credentials(const struct role *r); // NULL while there are none alive
 int64_t role_get_expiration_s(const struct role *r);                      // 0 while there are none
 int64_t role_get_next_rotation_s(const struct role *r);                   // 0 while none is planned
+int64_t role_get_duration_s(
+        const struct role *r); // what STS is asked for; less than configured where it refused that
+int64_t role_get_lifetime_s(
+        const struct role *r); // what the session that lives was given; 0 while there is none
 enum outcome role_get_last_error(const struct role *r, const char **ret_text, const char **ret_request_id);

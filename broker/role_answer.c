@@ -90,6 +90,13 @@ bool role_peek(struct role *r, int64_t min_ttl_s, struct role_answer *ret)
                 role_fill_error(r, OUTCOME_MISCONFIGURED, &r->last_err, ret);
                 return true;
         }
+        if (role_left_ms(r) > 0 && !r->flight && r->last_outcome == OUTCOME_OK && role_anew_wait_ms(r) > 0) {
+                // It lives, and not for as long as this caller wants: one that wants that always is no loop at STS.
+                err_clear(&r->last_err);
+                role_say_too_often(r, &r->last_err);
+                role_fill_error(r, OUTCOME_THROTTLED, &r->last_err, ret);
+                return true;
+        }
         if (r->last_outcome != OUTCOME_OK && role_boot_now(r) < r->remember_until_boot) {
                 role_fill_error(r, r->last_outcome, &r->last_err, ret);
                 return true;

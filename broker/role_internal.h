@@ -6,6 +6,8 @@
 
 #include "role.h"
 
+#include "bucket.h"
+
 // Date headers have whole seconds and answers take their time: below this, a skew is noise.
 #define SKEW_NOISE_S 2
 
@@ -37,10 +39,14 @@ struct role {
         struct role_waiter *waiters;
 
         unsigned failures;           // in a row
+        bool unanswered;             // the last one: nobody answered
         int64_t remember_until_boot; // until then a failure is answered from memory
         enum outcome last_outcome;
         struct err last_err;
         char last_request_id[128];
+
+        struct bucket asked_anew;    // what programs had fetched that did not need it
+        int64_t short_until_boot_ms; // until then no more than an hour is asked for: the role gives no more
 };
 
 static inline int64_t role_boot_now(const struct role *r)
@@ -55,6 +61,19 @@ static inline int64_t role_left_ms(const struct role *r)
 {
         return r->has ? r->expires_boot_ms - role_boot_now(r) : 0;
 }
+
+// What programs may have fetched though it was not due: milliseconds until they may; the sentence for until then; and
+// one is taken.
+int64_t role_anew_wait_ms(const struct role *r);
+void role_say_too_often(const struct role *r, struct err *err);
+bool role_anew_take(struct role *r);
+
+// ---- role_duration.c
+
+// STS refused the duration that was asked for. True: a shorter one is asked for from now on, and is worth a call.
+bool role_shorten(struct role *r);
+// A session of before a restart, by whose life can be told whether it was shortened.
+void role_recall_duration(struct role *r);
 
 // Starts a flight unless one is under way. 0 or -errno.
 int role_start_flight(struct role *r);

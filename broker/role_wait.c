@@ -102,6 +102,8 @@ int role_wait_start(struct role_waiter **ret, struct role *r, int64_t min_ttl_s,
         if (!w)
                 return -ENOMEM;
         r->asked = true;
+        if (role_left_ms(r) > 0 && !r->flight)
+                role_anew_take(r); // it wants more life than there is; role_peek() let it
         e = role_start_flight(r);
         if (e < 0) {
                 free(w);

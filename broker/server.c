@@ -277,8 +277,11 @@ static void on_refresh(struct conn *c, const struct frame *f)
                 send_error(c, o, err.text, NULL);
                 return;
         }
-        broker_refresh(c->server->broker, r);
-        send_ok(c);
+        o = broker_refresh(c->server->broker, r, &err);
+        if (o == OUTCOME_OK)
+                send_ok(c);
+        else
+                send_error(c, o, err.text, NULL);
 }
 
 static const struct request {

@@ -15,6 +15,8 @@ struct source_result {
         char request_id[128];
         struct sts_credentials credentials; // take it: move and zero the struct
         int64_t server_skew_s;              // the server's clock minus ours, by its Date header; 0: not known
+        bool duration_refused;              // the role gives no session that long: asking for less can help
+        bool unanswered; // nobody answered at all: when the network comes back, trying again can help
 };
 // Exactly once, never from inside obtain(); the result is borrowed for the call. The operation may be freed
 // inside.
@@ -26,8 +28,9 @@ struct source {
         enum source_type type;
 };
 struct source_ops {
+        // duration_s: what to ask for, which may be less than is configured.
         int (*obtain)(struct source_op **ret, struct source *s, const struct config_role *role,
-                source_done_fn done, void *arg);
+                int64_t duration_s, source_done_fn done, void *arg);
         // Cancels where it is still under way; frees; returns NULL.
         struct source_op *(*op_free)(struct source_op *op);
 };

@@ -42,19 +42,27 @@ static json_t *error_json(const struct role *r)
                 text_or_null(request_id));
 }
 
+// What is configured, what STS is asked for (less where it refused that), and what the session that lives was given.
+static json_t *duration_json(const struct role *r)
+{
+        return json_pack("{s:I, s:I, s:o}", "configured", (json_int_t)role_get_config(r)->duration_s, "asked",
+                (json_int_t)role_get_duration_s(r), "given", time_or_null(role_get_lifetime_s(r)));
+}
+
 static json_t *role_json(const struct role *r)
 {
         const struct config_role *conf = role_get_config(r);
         const struct sts_credentials *c = role_get_credentials(r);
 
-        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", conf->name,
-                "role_arn", conf->role_arn, "source_role", text_or_null(conf->source_role), "source",
-                source_type_name(role_get_source(r)->type), "identity", conf->identity, "region",
+        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+                conf->name, "role_arn", conf->role_arn, "source_role", text_or_null(conf->source_role),
+                "source", source_type_name(role_get_source(r)->type), "identity", conf->identity, "region",
                 text_or_null(conf->region), "state", role_state_name(role_get_state(r)), "expires_at",
                 time_or_null(role_get_expiration_s(r)), "next_rotation_at",
                 time_or_null(role_get_next_rotation_s(r)), "access_key_id",
                 text_or_null(c ? c->access_key_id : NULL), "assumed_role_arn",
-                text_or_null(c ? c->assumed_role_arn : NULL), "last_error", error_json(r));
+                text_or_null(c ? c->assumed_role_arn : NULL), "last_error", error_json(r), "duration",
+                duration_json(r));
 }
 
 // json_array_append_new takes its value, also on failure and where it is NULL.

@@ -13,6 +13,7 @@
 struct source_op {
         struct web_identity *source;
         const struct config_role *role;
+        int64_t duration_s;
         source_done_fn done;
         void *arg;
         struct keeper_waiter *waiter;
@@ -80,7 +81,10 @@ static void say_refused(const struct source_op *op, const struct sts_result *s, 
 static void on_sts(void *arg, struct sts_result *s)
 {
         struct source_op *op = arg;
-        struct source_result r = {.outcome = s->outcome, .server_skew_s = s->server_skew_s};
+        struct source_result r = {.outcome = s->outcome,
+                .server_skew_s = s->server_skew_s,
+                .duration_refused = s->error.code == STS_E_DURATION,
+                .unanswered = s->unanswered};
 
         if (s->outcome != OUTCOME_OK && s->error.code == STS_E_EXPIRED_TOKEN && !op->again) {
                 op->again = true;
@@ -111,7 +115,7 @@ static int call_sts(struct source_op *op, const struct grant *g, struct err *err
                 .role_arn = op->role->role_arn,
                 .session_name = call.session_name,
                 .token = g->id_token,
-                .duration_s = op->role->duration_s,
+                .duration_s = op->duration_s,
                 .policy = call.policy,
                 .policy_arns = (const char *const *)op->role->policy_arns,
         };
@@ -142,7 +146,7 @@ static void on_token(void *arg, const struct keeper_token *t)
 }
 
 static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,
-        source_done_fn done, void *arg)
+        int64_t duration_s, source_done_fn done, void *arg)
 {
         struct source_op *op = calloc(1, sizeof *op);
         int r;
@@ -151,6 +155,7 @@ static int obtain(struct source_op **ret, struct source *s, const struct config_
                 return -ENOMEM;
         *op = (struct source_op){.source = container_of(s, struct web_identity, source),
                 .role = role,
+                .duration_s = duration_s,
                 .done = done,
                 .arg = arg};
         r = ask_keeper(op, 0);

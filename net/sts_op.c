@@ -130,6 +130,7 @@ static void on_answer(void *arg, enum outcome outcome, struct http_response *res
         int r;
 
         res->outcome = outcome;
+        res->unanswered = outcome == OUTCOME_UNREACHABLE || outcome == OUTCOME_TIMEOUT;
         memset(&res->error, 0, sizeof res->error);
         err_clear(&res->err);
         if (outcome != OUTCOME_OK) {

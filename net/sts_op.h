@@ -13,6 +13,7 @@ struct sts_result {
         struct sts_error_answer error;      // code 0 unless STS answered an error
         struct sts_credentials credentials; // take it: move and zero the struct
         int64_t server_skew_s;              // STS's Date minus our clock
+        bool unanswered;                    // the last attempt brought no answer at all
 };
 struct sts_op;
 typedef void (*sts_done_fn)(void *arg, struct sts_result *result); // borrowed for the call

@@ -1,170 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The rotation of one role, on a clock that is turned by hand and a source that answers when it is told to.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "role_world.h"
 
-#include "role.h"
 #include "schedule.h"
-#include "fault.h"
-
-#include <stdio.h>
-
-#define NOW INT64_C(1800000000)
-
-struct source_op {
-        source_done_fn done;
-        void *arg;
-};
-
-struct fake_source {
-        struct source source;
-        struct source_op *op; // the one under way
-        unsigned calls, cancelled;
-        int start_result;
-};
-
-static struct fake_source src;
-static struct clock_fake clk;
-static struct loop *l;
-static struct role *role;
-static unsigned n_obtained, n_refused;
-static char dev[] = "dev", arn[] = "arn:aws:iam::123456789012:role/dev";
-static const struct config_role conf = {.name = dev, .role_arn = arn, .duration_s = 3600};
-
-static int obtain(
-        struct source_op **ret, struct source *s, const struct config_role *c, source_done_fn done, void *arg)
-{
-        struct source_op *op;
-
-        assert_ptr_equal(s, &src.source);
-        assert_ptr_equal(c, &conf);
-        assert_null(src.op); // single flight
-        if (src.start_result < 0)
-                return src.start_result;
-        op = calloc(1, sizeof *op);
-        if (!op)
-                return -ENOMEM;
-        *op = (struct source_op){.done = done, .arg = arg};
-        src.op = *ret = op;
-        src.calls++;
-        return 0;
-}
-
-static struct source_op *op_free(struct source_op *op)
-{
-        if (op && op == src.op) {
-                src.op = NULL;
-                src.cancelled++;
-        }
-        free(op);
-        return NULL;
-}
-
-static const struct source_ops ops = {.obtain = obtain, .op_free = op_free};
-
-static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
-{
-        (void)r, (void)arg;
-        assert_non_null(c->access_key_id);
-        n_obtained++;
-}
-
-static void on_refused(struct role *r, void *arg)
-{
-        (void)r, (void)arg;
-        n_refused++;
-}
-
-static const struct role_events events = {.obtained = on_obtained, .refused = on_refused};
-
-static void finish(struct source_result *result)
-{
-        struct source_op op = *src.op;
-        struct source_op *mine = src.op;
-
-        src.op = NULL; // no longer under way: op_free from inside done is no cancellation
-        (void)mine;
-        op.done(op.arg, result);
-        sts_credentials_deinit(&result->credentials);
-}
-
-static void succeed_with_skew(int64_t life_s, int64_t skew_s)
-{
-        struct source_result r = {.outcome = OUTCOME_OK, .server_skew_s = skew_s};
-        char id[32];
-
-        assert_non_null(src.op);
-        snprintf(id, sizeof id, "ASIA%u", src.calls);
-        r.credentials.access_key_id = strdup(id);
-        assert_int_equal(secret_new_str(&r.credentials.secret_access_key, "secret"), 0);
-        assert_int_equal(secret_new_str(&r.credentials.session_token, "token"), 0);
-        r.credentials.expiration_s = clock_wall_s(&clk.clock) + skew_s + life_s;
-        finish(&r);
-}
-
-static void succeed(int64_t life_s)
-{
-        succeed_with_skew(life_s, 0);
-}
-
-static void fail_with(enum outcome o, const char *text)
-{
-        struct source_result r = {.outcome = o, .request_id = "req-1"};
-
-        assert_non_null(src.op);
-        err_set(&r.err, "%s", text);
-        finish(&r);
-}
-
-struct caller {
-        struct role_waiter *w;
-        unsigned answers;
-        struct role_answer a;
-        char key[32], message[ERR_MAX];
-};
-
-static void on_answer(void *arg, const struct role_answer *a)
-{
-        struct caller *c = arg;
-
-        c->answers++;
-        c->a = *a;
-        snprintf(c->message, sizeof c->message, "%s", a->message);
-        if (a->credentials)
-                snprintf(c->key, sizeof c->key, "%s", a->credentials->access_key_id);
-        assert_true((a->outcome == OUTCOME_OK) == (a->credentials != NULL));
-        c->w = role_waiter_free(c->w);
-}
-
-static void ask(struct caller *c, int64_t min_ttl)
-{
-        *c = (struct caller){0};
-        assert_int_equal(role_wait_start(&c->w, role, min_ttl, 3500, on_answer, c), 0);
-}
-
-static int setup(void **state)
-{
-        (void)state;
-        src = (struct fake_source){.source = {.ops = &ops, .type = SOURCE_OIDC}};
-        n_obtained = n_refused = 0;
-        clock_fake_init(&clk, NOW);
-        assert_int_equal(loop_new(&l, &clk.clock), 0);
-        assert_int_equal(role_new(&role, l, &conf, &src.source, &events, NULL), 0);
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        (void)state;
-        role = role_free(role);
-        assert_null(src.op);
-        l = loop_free(l);
-        return 0;
-}
 
 static void nothing_is_fetched_before_somebody_asks(void **state)
 {
@@ -379,7 +218,7 @@ static void the_servers_clock_counts_where_ours_is_wrong(void **state)
         succeed_with_skew(3600, 7200); // we are two hours behind
         assert_true(role_peek(role, 0, &a));
         assert_int_equal(a.expiration_s, NOW + 3600);
-        role_refresh(role);
+        assert_int_equal(role_refresh(role, NULL), OUTCOME_OK);
         succeed_with_skew(3600, -7200); // two hours ahead: by our clock it expired before it came
         assert_true(role_peek(role, 0, &a));
         assert_int_equal(a.outcome, OUTCOME_OK);
@@ -418,7 +257,7 @@ static void min_ttl_brings_a_fresh_session_or_a_reason(void **state)
         assert_true(role_peek(role, 7200, &a)); // no call can help, so none is made
         assert_int_equal(a.outcome, OUTCOME_MISCONFIGURED);
         assert_non_null(strstr(a.message, "3600 seconds"));
-        role_drop(role, true);
+        role_drop(role, true, NULL);
         ask(&c, 7200);
         succeed(3600);
         assert_int_equal(c.a.outcome, OUTCOME_MISCONFIGURED);
@@ -480,9 +319,9 @@ static void drop_wipes_and_tells_those_who_wait(void **state)
         (void)state;
         ask(&c, 0);
         succeed(3600);
-        role_refresh(role);
+        assert_int_equal(role_refresh(role, NULL), OUTCOME_OK);
         ask(&c, 3599);
-        role_drop(role, true);
+        role_drop(role, true, NULL);
         assert_int_equal(c.answers, 1);
         assert_int_equal(c.a.outcome, OUTCOME_NEEDS_LOGIN);
         assert_non_null(strstr(c.message, "valetkey login"));
@@ -512,9 +351,9 @@ static void no_secret_survives_in_freed_memory(void **state)
         fault_watch_free(watch_secret, NULL);
         ask(&c, 0);
         succeed(3600);
-        role_refresh(role);
+        assert_int_equal(role_refresh(role, NULL), OUTCOME_OK);
         succeed(3600); // the first is replaced
-        role_drop(role, true);
+        role_drop(role, true, NULL);
         ask(&c, 0);
         succeed(2);
         loop_turn(l, &clk, 3000); // and the last expires
@@ -528,7 +367,7 @@ static void who_waits_while_a_program_drops_the_role_is_not_told_of_a_logout(voi
 
         (void)state;
         ask(&c, 0);
-        role_drop(role, false);
+        role_drop(role, false, NULL);
         assert_int_equal(c.answers, 1);
         assert_int_equal(c.a.outcome, OUTCOME_CANCELLED);
         assert_null(strstr(c.message, "valetkey login"));
