@@ -35,7 +35,7 @@ int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more
         int (*on_option)(int c, void *arg), void *arg, int max, const char *synopsis, const char *help,
         int *ret_code)
 {
-        struct option options[8] = {
+        struct option options[CMD_OPTIONS_MAX + 3] = {
                 {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
         size_t n = 2;
         int c;

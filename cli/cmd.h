@@ -10,6 +10,7 @@ int cmd_login(struct cli *cli, int argc, char *argv[]);
 int cmd_logout(struct cli *cli, int argc, char *argv[]);
 int cmd_status(struct cli *cli, int argc, char *argv[]);
 int cmd_roles(struct cli *cli, int argc, char *argv[]);
+int cmd_evaluate(struct cli *cli, int argc, char *argv[]);
 int cmd_credential_process(struct cli *cli, int argc, char *argv[]);
 
 // Says what failed: one line on stderr; with --json an object on stdout besides. Returns the exit code.
@@ -19,6 +20,7 @@ int cmd_usage(const char *synopsis, const char *text);
 // "--json", "--help" and at most max further words (the verb's own options come first, from options). Returns
 // the number of words, which start at argv[optind]; -1: said already, exit with *ret_code.
 struct option;
+#define CMD_OPTIONS_MAX 24 // a verb's own
 int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more,
         int (*on_option)(int c, void *arg), void *arg, int max, const char *synopsis, const char *help,
         int *ret_code);

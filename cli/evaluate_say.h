@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a decision over policies is told: the answer first, then each kind of policy with file and line, then the one change
+// that would make it an allow, where one would.
+#pragma once
+
+#include "policy_decide.h"
+
+struct evaluate_case {
+        struct policy_case request;
+        char *const *names; // of the documents: their files
+        bool trust;         // the resource's policy is a role's trust policy
+};
+// To stdout. 0, -ENOMEM, -EIO.
+int evaluate_say(const struct evaluate_case *e, const struct policy_outcome *o) _must_check_;
+int evaluate_say_json(const struct evaluate_case *e, const struct policy_outcome *o) _must_check_;

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""valetkey evaluate as a person uses it: files, options, an answer with file and line, one line for whatever is wrong.
+The engine's rules have unit tests; here it is what is said, and that hostile files get no further than a sentence."""
+import json
+import os
+import subprocess
+
+import pytest
+
+CLI = os.path.join(os.environ["VALETKEY_BUILD"], "valetkey")
+ROLE, SESSION = "arn:aws:iam::123456789012:role/dev", "arn:aws:sts::123456789012:assumed-role/dev/alice"
+
+
+def statement(effect="Allow", action="s3:*", resource="*", **more):
+    return {"Effect": effect, "Action": action, "Resource": resource, **more}
+
+
+@pytest.fixture
+def put(tmp_path):
+    def write(name, *statements, text=None):
+        path = tmp_path / name
+        path.write_bytes(text if text is not None else
+                         json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, indent=1).encode())
+        return str(path)
+    return write
+
+
+def evaluate(*argv, action="s3:GetObject", resource="arn:aws:s3:::data/x"):
+    return subprocess.run([CLI, "evaluate", "--action", action, "--resource", resource, *argv], capture_output=True, text=True,
+                          timeout=30, check=False, env={"PATH": "/nonexistent"}, stdin=subprocess.DEVNULL)
+
+
+def answer(*argv, **kw):
+    r = evaluate("--json", *argv, **kw)
+    assert r.returncode in (0, 4) and not r.stderr, r.stderr
+    j = json.loads(r.stdout)
+    assert (j["decision"] == "allowed") == (r.returncode == 0)
+    return j
+
+
+def layer(j, name):
+    return next(p for p in j["policies"] if p["policy"] == name)
+
+
+def test_allowed_names_file_and_line(put):
+    p = put("dev.json", statement("Deny", "ec2:*"), statement())
+    r = evaluate("--identity-policy", p)
+    assert r.returncode == 0 and r.stdout.startswith("allowed: ")
+    line = next(n for n, text in enumerate(open(p, encoding="utf-8"), 1) if '"Allow"' in text) - 1
+    assert f"{p}:{line}" in r.stdout
+
+
+def test_the_one_deny_in_the_way(put):
+    dev, bucket = put("dev.json", statement()), put("bucket.json", statement("Deny", Principal="*"))
+    r = evaluate("--principal", ROLE, "--identity-policy", dev, "--resource-policy", bucket)
+    assert r.returncode == 4 and "denied explicitly" in r.stdout
+    assert f"Only the Deny at {bucket}:4 is in the way." in r.stdout
+    j = answer("--principal", ROLE, "--identity-policy", dev, "--resource-policy", bucket)
+    assert j["decision"] == "explicitDeny" and "proposal" not in j
+    assert layer(j, "resource-based policy")["file"] == bucket
+
+
+def test_the_one_missing_allow_is_proposed_and_would_do(put):
+    dev, boundary = put("dev.json", statement()), put("boundary.json", statement(action="ec2:*"))
+    j = answer("--principal", ROLE, "--identity-policy", dev, "--boundary", boundary)
+    assert j["decision"] == "implicitDeny"
+    better = put("better.json", statement(action="ec2:*"), j["proposal"])
+    assert answer("--principal", ROLE, "--identity-policy", dev, "--boundary", better)["decision"] == "allowed"
+    # Two missing: no single change helps, so none is proposed.
+    assert "proposal" not in answer("--principal", ROLE, "--boundary", boundary)
+
+
+def test_across_accounts(put):
+    dev = put("dev.json", statement(action="sqs:*"))
+    queue = "arn:aws:sqs:eu-central-1:999988887777:q"
+    j = answer("--principal", SESSION, "--identity-policy", dev, action="sqs:SendMessage", resource=queue)
+    assert j["decision"] == "implicitDeny" and j["across_accounts"] and "both sides" in j["why"]
+    assert j["proposal"]["Principal"] == {"AWS": ROLE}
+    policy = put("queue.json", j["proposal"])
+    assert answer("--principal", SESSION, "--identity-policy", dev, "--resource-policy", policy, action="sqs:SendMessage",
+                  resource=queue)["decision"] == "allowed"
+    # S3's ARNs have no account.
+    assert answer("--principal", SESSION, "--identity-policy", put("s3.json", statement()), "--resource-account",
+                  "999988887777")["across_accounts"]
+
+
+def test_a_trust_policy(put):
+    trust = put("trust.json", {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole",
+                               "Condition": {"StringEquals": {"sts:ExternalId": "x-1"}}})
+    ask = ["--principal", SESSION, "--trust-policy", trust]
+    kw = {"action": "sts:AssumeRole", "resource": "arn:aws:iam::123456789012:role/audit"}
+    assert "sts:ExternalId" in answer(*ask, **kw)["why"]
+    assert answer(*ask, "--context", "sts:ExternalId=x-1", **kw)["decision"] == "allowed"
+
+
+def test_levels_of_an_organisation(put):
+    dev, all_, ec2 = put("dev.json", statement()), put("all.json", statement(action="*")), put("ec2.json", statement(action="ec2:*"))
+    base = ["--identity-policy", dev]
+    assert answer(*base, "--scp", all_, "--scp", f"{ec2},{all_}")["decision"] == "allowed"
+    j = answer(*base, "--scp", all_, "--scp", ec2)
+    assert j["decision"] == "implicitDeny" and layer(j, "service control policy")["level"] == 1
+
+
+def test_context_keys(put):
+    dev = put("dev.json", statement(Condition={"ForAnyValue:StringEquals": {"aws:TagKeys": "team"},
+                                               "StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/d*"},
+                                               "Bool": {"aws:SecureTransport": "true"},
+                                               "DateGreaterThan": {"aws:CurrentTime": "2024-01-01T00:00:00Z"}}))
+    argv = ["--principal", SESSION, "--identity-policy", dev, "--context", "aws:TagKeys=cost"]
+    assert answer(*argv, "--context", "aws:TagKeys=team")["decision"] == "allowed"
+    assert "aws:TagKeys" in answer(*argv)["why"]
+    assert answer(*argv, "--context", "aws:TagKeys=team", "--context", "aws:SecureTransport=false")["decision"] == "implicitDeny"
+
+
+@pytest.mark.parametrize("text, says", [
+    (b"", ""), (b"{", ""), (b"[]", "object"), (b"\x00\xff\xfe", ""), (b'{"Version":"2012-10-17"}', "Statement"),
+    (b'{"Version":"2025-01-01","Statement":[]}', "Version"),
+    (b'{"Version":"2012-10-17","Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', ""),
+    (b'{"Version":"2012-10-17","Statement":{"Effect":"Permit","Action":"*","Resource":"*"}}', "line 1: Effect"),
+    (b'{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":7,"Resource":"*"}}', "Action"),
+    (b" " * (1 << 20), "131072 bytes"), (b"[" * 10000, ""),
+], ids=["empty", "cut", "list", "binary", "no-statement", "version", "twice", "effect", "type", "megabyte", "deep"])
+def test_a_bad_policy_is_one_line(put, text, says):
+    r = evaluate("--identity-policy", put("bad.json", text=text))
+    assert r.returncode == 2 and not r.stdout
+    assert r.stderr.count("\n") == 1 and "bad.json" in r.stderr and says in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("argv", [
+    ["--identity-policy", "/nonexistent/p.json"], ["--identity-policy", "/"], ["--context", "novalue"],
+    ["--context", "nocolon=1"], ["--principal", "alice"], ["--principal", "arn:aws:sts::123456789012:assumed-role/dev"],
+    ["--resource-account", "12"], ["--action", "s3:*"], ["--action", "GetObject"], ["--no-such-option"],
+    [x for _ in range(9) for x in ("--scp", "/dev/null")],
+], ids=lambda a: " ".join(a)[:30])
+def test_wrong_usage_is_said(argv):
+    r = evaluate(*argv)
+    assert r.returncode == 2 and not r.stdout and 1 <= r.stderr.count("\n") <= 2, r.stderr
