@@ -4,8 +4,9 @@
 // arrived — and assumes one trap in each. It adds two watches, one a direction, for one descriptor: we keep
 // one entry a descriptor and OR what they want. It removes watches while their handler is on the stack: an
 // entry being handled is only marked, and freed when the handler is back. It may call "there is something to
-// dispatch" from anywhere: we arm a zero timer and dispatch one message a tick, so a flood on the bus cannot
-// starve the rest of the daemon.
+// dispatch" from anywhere, also from inside a handler: outside of our own reading that arms a zero timer. It reads
+// two kilobytes at a time; we go on until there is nothing more, so that who serves the messages sees all who ask and can
+// be fair, but only so often in a turn of the loop: a flood on the bus cannot starve the rest of the daemon.
 //
 // Connecting does not wait for the bus either: dbus_bus_get() would block in Hello, so Hello is sent like any
 // other call. What the owner queues behind it the bus handles in order.
@@ -27,11 +28,17 @@ struct bus {
         DBusConnection *connection;
         struct entry *entries;
         struct timer *dispatch;
+        bool reading; // on_ready dispatches itself
         bool lost;
-        bool *freed; // where on_dispatch learns that a handler freed the bus
+        bool *freed; // where dispatch() learns that a handler freed the bus
         void (*on_lost)(void *arg);
         void *arg;
 };
+
+#define READS_A_TURN    32
+#define MESSAGES_A_TURN 512
+
+static unsigned dispatch(struct bus *b, unsigned max, bool *ret_freed);
 
 // ---- watches
 
@@ -61,16 +68,34 @@ static void entry_drop(struct entry *e)
                 free(e);
 }
 
+static bool handle(struct entry *e, bool writing)
+{
+        DBusWatch *w = e->directions[writing];
+
+        if (!w || !dbus_watch_get_enabled(w))
+                return false;
+        // A hang-up or an error reads as "ready": the read or write itself finds out.
+        dbus_watch_handle(w, writing ? DBUS_WATCH_WRITABLE : DBUS_WATCH_READABLE);
+        return true;
+}
+
 static void on_ready(unsigned ready, void *arg)
 {
         struct entry *e = arg;
-        DBusWatch *w = e->directions[ready & WATCH_WRITE ? 1 : 0];
-        DBusConnection *c = dbus_connection_ref(e->bus->connection);
+        struct bus *b = e->bus;
+        DBusConnection *c = dbus_connection_ref(b->connection);
+        bool freed = false, more = true;
 
-        // A hang-up or an error reads as "ready": the read or write itself finds out.
         e->busy = true;
-        if (w && dbus_watch_get_enabled(w))
-                dbus_watch_handle(w, ready & WATCH_WRITE ? DBUS_WATCH_WRITABLE : DBUS_WATCH_READABLE);
+        if (ready & WATCH_WRITE) {
+                handle(e, true);
+        } else {
+                b->reading = true;
+                for (unsigned i = 0; i < READS_A_TURN && more && !e->dead; i++)
+                        more = handle(e, false) && dispatch(b, MESSAGES_A_TURN, &freed) > 0 && !freed;
+                if (!freed)
+                        b->reading = false;
+        }
         e->busy = false;
         if (e->dead)
                 free(e);
@@ -169,41 +194,54 @@ static void remove_timeout(DBusTimeout *t, void *arg _unused_)
 
 // ---- dispatching
 
+static void tell_lost(struct bus *b)
+{
+        void (*cb)(void *) = b->on_lost;
+
+        // Called once; the owner frees the bus in it.
+        b->lost = false;
+        b->on_lost = NULL;
+        if (cb)
+                cb(b->arg);
+}
+
+// Messages handled, at most max. *ret_freed: the bus is no more.
+static unsigned dispatch(struct bus *b, unsigned max, bool *ret_freed)
+{
+        DBusConnection *c = dbus_connection_ref(b->connection);
+        DBusDispatchStatus s = dbus_connection_get_dispatch_status(c);
+        unsigned n = 0;
+
+        b->freed = ret_freed;
+        while (s == DBUS_DISPATCH_DATA_REMAINS && n < max && !*ret_freed && !b->lost) {
+                s = dbus_connection_dispatch(c);
+                n++;
+        }
+        if (!*ret_freed && b->lost)
+                tell_lost(b);
+        if (!*ret_freed) {
+                b->freed = NULL;
+                if (s == DBUS_DISPATCH_DATA_REMAINS)
+                        timer_arm_in(b->dispatch, 0);
+                else if (s == DBUS_DISPATCH_NEED_MEMORY)
+                        timer_arm_in(b->dispatch, 100);
+        }
+        dbus_connection_unref(c);
+        return n;
+}
+
 static void on_dispatch(void *arg)
 {
-        struct bus *b = arg;
-        DBusConnection *c = dbus_connection_ref(b->connection);
         bool freed = false;
-        DBusDispatchStatus s;
 
-        b->freed = &freed;
-        s = dbus_connection_dispatch(c);
-        if (freed) {
-                dbus_connection_unref(c);
-                return;
-        }
-        b->freed = NULL;
-        if (s == DBUS_DISPATCH_DATA_REMAINS)
-                timer_arm_in(b->dispatch, 0);
-        else if (s == DBUS_DISPATCH_NEED_MEMORY)
-                timer_arm_in(b->dispatch, 100);
-        dbus_connection_unref(c);
-        if (b->lost) {
-                void (*cb)(void *) = b->on_lost;
-
-                // Called once; the owner frees the bus in it.
-                b->lost = false;
-                b->on_lost = NULL;
-                if (cb)
-                        cb(b->arg);
-        }
+        dispatch(arg, MESSAGES_A_TURN, &freed);
 }
 
 static void on_status(DBusConnection *c _unused_, DBusDispatchStatus s, void *arg)
 {
         struct bus *b = arg;
 
-        if (s != DBUS_DISPATCH_COMPLETE && !timer_is_armed(b->dispatch))
+        if (s != DBUS_DISPATCH_COMPLETE && !b->reading && !timer_is_armed(b->dispatch))
                 timer_arm_in(b->dispatch, 0);
 }
 
@@ -212,7 +250,7 @@ static DBusHandlerResult filter(DBusConnection *c _unused_, DBusMessage *m, void
         struct bus *b = arg;
 
         if (dbus_message_is_signal(m, DBUS_INTERFACE_LOCAL, "Disconnected"))
-                b->lost = true; // on_dispatch is on the stack and tells
+                b->lost = true; // dispatch() is on the stack and tells
         return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libdbus on our loop. One entry per descriptor though libdbus adds two watches for it; messages are
-// dispatched one per tick from a zero timer, never inside a watch callback; losing the bus is an event, never
-// an exit().
+// libdbus on our loop. One entry per descriptor though libdbus adds two watches for it; a turn of the loop reads
+// what has come, up to a bound, and never from inside a callback of libdbus; losing the bus is an event, never an exit().
 #pragma once
 
 #include "err.h"
