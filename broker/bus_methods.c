@@ -1,116 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The methods of our own interfaces. Their arguments have the right types already: bus_service.c compares the
+// The methods of our own interfaces. Their arguments have the right types already: bus_dispatch.c compares the
 // signature before it calls one.
 #include "bus_internal.h"
 
-#include "credproc.h"
-#include "memfd.h"
-
-#define WAIT_MS INT64_C(20000) // libdbus gives up after 25 s
-
-// The options of GetCredentials. An option that is not known is refused: one that asks for less would be
-// ignored at the caller's peril.
-static bool parse_min_ttl(DBusMessageIter *args, int64_t *ret, const char **ret_bad)
+bool bus_next_option(DBusMessageIter *it, const char **ret_name, DBusMessageIter *ret_value)
 {
-        DBusMessageIter dict, entry, value;
+        DBusMessageIter entry;
 
-        *ret = 0;
-        dbus_message_iter_recurse(args, &dict);
-        for (; dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY; dbus_message_iter_next(&dict)) {
-                DBusBasicValue v = {0};
-                const char *name;
-
-                dbus_message_iter_recurse(&dict, &entry);
-                dbus_message_iter_get_basic(&entry, &name);
-                dbus_message_iter_next(&entry);
-                dbus_message_iter_recurse(&entry, &value);
-                *ret_bad = name;
-                if (strcmp(name, "min_ttl") != 0)
-                        return false;
-                switch (dbus_message_iter_get_arg_type(&value)) {
-                case DBUS_TYPE_UINT32:
-                        dbus_message_iter_get_basic(&value, &v);
-                        *ret = v.u32;
-                        break;
-                case DBUS_TYPE_INT32:
-                        dbus_message_iter_get_basic(&value, &v);
-                        *ret = v.i32;
-                        break;
-                default:
-                        return false;
-                }
-                if (*ret < 0)
-                        return false;
-        }
+        if (dbus_message_iter_get_arg_type(it) != DBUS_TYPE_DICT_ENTRY)
+                return false;
+        dbus_message_iter_recurse(it, &entry);
+        dbus_message_iter_get_basic(&entry, ret_name);
+        dbus_message_iter_next(&entry);
+        dbus_message_iter_recurse(&entry, ret_value);
+        dbus_message_iter_next(it);
         return true;
-}
-
-static bool has_options(DBusMessageIter *args)
-{
-        DBusMessageIter dict;
-
-        dbus_message_iter_recurse(args, &dict);
-        return dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
-}
-
-static void reply_role(struct bus_call *c, const struct role_answer *a)
-{
-        cleanup_buf struct buf json = BUF_INIT(64u << 10);
-        cleanup_fd int fd = -1;
-        DBusMessage *reply;
-
-        if (a->outcome != OUTCOME_OK) {
-                bus_reply_error(c, a->outcome, a->message);
-                return;
-        }
-        if (credproc_write(&json, a->credentials, a->reported_expiration_s) < 0 ||
-                memfd_sealed(&fd, "valetkey-credentials", json.p, json.n) < 0) {
-                bus_reply_error(c, OUTCOME_INTERNAL, NULL);
-                return;
-        }
-        reply = dbus_message_new_method_return(c->message);
-        if (reply && !dbus_message_append_args(reply, DBUS_TYPE_UNIX_FD, &fd, DBUS_TYPE_INVALID)) {
-                dbus_message_unref(reply);
-                reply = NULL;
-        }
-        bus_reply(c, reply);
-}
-
-static void on_role_answer(void *arg, const struct role_answer *a)
-{
-        struct bus_call *c = arg;
-
-        c->handout = handout_free(c->handout);
-        reply_role(c, a);
-}
-
-static void get_credentials(struct bus_call *c, const char *role, DBusMessageIter *options)
-{
-        struct handout_request q = {
-                .caller = &c->caller->who, .role = role, .by_name = role[0] != 0, .deadline_ms = WAIT_MS};
-        struct err err = ERR_INIT;
-        struct role_answer a;
-        const char *bad = "";
-
-        if (!parse_min_ttl(options, &q.min_ttl_s, &bad)) {
-                err_set(&err, "option %s is not known, or its value makes no sense", bad);
-                bus_reply_error(c, OUTCOME_INVALID_REQUEST, err.text);
-                return;
-        }
-        if (!dbus_connection_can_send_type(bus_connection(c->service->bus), DBUS_TYPE_UNIX_FD)) {
-                bus_reply_error(c, OUTCOME_MISCONFIGURED, "this bus does not carry descriptors");
-                return;
-        }
-        if (c->caller->who_error < 0) {
-                caller_refusal(&err, c->caller->who_error);
-                bus_reply_error(c, OUTCOME_ACCESS_DENIED, err.text);
-                return;
-        }
-        if (handout_now(c->service->broker, &q, &a))
-                reply_role(c, &a);
-        else if (handout_start(&c->handout, c->service->broker, &q, on_role_answer, c) < 0)
-                bus_reply_error(c, OUTCOME_INTERNAL, NULL);
 }
 
 // ---- org.valetkey.Broker1
@@ -123,7 +28,7 @@ static void broker_get_credentials(struct bus_call *c, const struct bus_object *
         dbus_message_iter_init(c->message, &args);
         dbus_message_iter_get_basic(&args, &name);
         dbus_message_iter_next(&args);
-        get_credentials(c, name, &args);
+        bus_get_credentials(c, name, &args);
 }
 
 static struct keeper *named_identity(struct bus_call *c, DBusMessageIter *args)
@@ -144,10 +49,13 @@ static struct keeper *named_identity(struct bus_call *c, DBusMessageIter *args)
 
 static void sign_in(struct bus_call *c, struct keeper *k, DBusMessageIter *options)
 {
-        if (has_options(options))
+        DBusMessageIter dict;
+
+        dbus_message_iter_recurse(options, &dict);
+        if (dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY)
                 bus_reply_error(c, OUTCOME_INVALID_REQUEST, "SignIn knows no options yet");
         else
-                bus_sign_in_start(c, k);
+                bus_sign_in_show(c, k);
 }
 
 static void broker_sign_in(struct bus_call *c, const struct bus_object *o _unused_)
@@ -172,19 +80,12 @@ static void broker_sign_out_one(struct bus_call *c, const struct bus_object *o _
 
 static void broker_get_status(struct bus_call *c, const struct bus_object *o _unused_)
 {
-        cleanup_buf struct buf json = BUF_INIT(16u << 20);
-        DBusMessage *reply = NULL;
-        const char *text;
+        cleanup_buf struct buf json = BUF_INIT(64u << 20);
 
-        if (broker_status(c->service->broker, &json) == 0) {
-                text = buf_str(&json);
-                reply = dbus_message_new_method_return(c->message);
-                if (reply && !dbus_message_append_args(reply, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID)) {
-                        dbus_message_unref(reply);
-                        reply = NULL;
-                }
-        }
-        bus_reply(c, reply);
+        if (broker_status(c->service->broker, &json) == 0)
+                bus_reply_string(c, &json);
+        else
+                bus_reply(c, NULL);
 }
 
 // ---- org.valetkey.Identity1
@@ -210,7 +111,7 @@ static void role_get_credentials_now(struct bus_call *c, const struct bus_object
         DBusMessageIter args;
 
         dbus_message_iter_init(c->message, &args);
-        get_credentials(c, role_get_config(o->role)->name, &args);
+        bus_get_credentials(c, role_get_config(o->role)->name, &args);
 }
 
 static void role_refresh_now(struct bus_call *c, const struct bus_object *o)
@@ -252,32 +153,32 @@ static void sign_in_cancel(struct bus_call *c, const struct bus_object *o)
 
 // ---- tables
 
-static const char *const get_credentials_args[] = {"role", "options", "credentials"};
-static const char *const sign_in_args[] = {"identity", "options", "sign_in"};
-static const char *const no_args[] = {NULL};
+#define ARGS(...) ((const char *const[]){__VA_ARGS__})
 
 const struct bus_method bus_methods_broker[] = {
-        {"GetCredentials", "sa{sv}", "h", get_credentials_args, broker_get_credentials},
-        {"SignIn", "sa{sv}", "o", sign_in_args, broker_sign_in},
-        {"SignOut", "s", "", sign_in_args, broker_sign_out_one},
-        {"GetStatus", "", "s", (const char *const[]){"status"}, broker_get_status},
+        {"GetCredentials", "sa{sv}", "h", ARGS("role", "options", "credentials"), broker_get_credentials,
+                BUS_READS | BUS_SANDBOX},
+        {"SignIn", "sa{sv}", "o", ARGS("identity", "options", "sign_in"), broker_sign_in, 0},
+        {"SignOut", "s", "", ARGS("identity"), broker_sign_out_one, 0},
+        {"GetStatus", "", "s", ARGS("status"), broker_get_status, BUS_READS},
         {0},
 };
 
 const struct bus_method bus_methods_identity[] = {
-        {"SignIn", "a{sv}", "o", sign_in_args + 1, identity_sign_in},
-        {"SignOut", "", "", no_args, identity_sign_out},
+        {"SignIn", "a{sv}", "o", ARGS("options", "sign_in"), identity_sign_in, 0},
+        {"SignOut", "", "", NULL, identity_sign_out, 0},
         {0},
 };
 
 const struct bus_method bus_methods_role[] = {
-        {"GetCredentials", "a{sv}", "h", get_credentials_args + 1, role_get_credentials_now},
-        {"Refresh", "", "", no_args, role_refresh_now},
-        {"Drop", "", "", no_args, role_drop_now},
+        {"GetCredentials", "a{sv}", "h", ARGS("options", "credentials"), role_get_credentials_now,
+                BUS_READS | BUS_SANDBOX},
+        {"Refresh", "", "", NULL, role_refresh_now, 0},
+        {"Drop", "", "", NULL, role_drop_now, 0},
         {0},
 };
 
 const struct bus_method bus_methods_sign_in[] = {
-        {"Cancel", "", "", no_args, sign_in_cancel},
+        {"Cancel", "", "", NULL, sign_in_cancel, BUS_SANDBOX},
         {0},
 };

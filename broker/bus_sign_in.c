@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// org.valetkey.SignIn1: one object for each program that asked, all of them watching the one flow of the
-// identity. SignIn answers when there is something to show; Completed comes when it is over, and the object
-// goes. It goes too, without a word, when its program leaves the bus.
+// org.valetkey.SignIn1: one object for each program and identity, all of them watching the one flow of the identity. It
+// appears when there is something to show; Completed comes when it is over, and the object goes. It goes too, without a
+// word, when its program leaves the bus: then nobody is there any more whom the person could have meant.
 #include "bus_internal.h"
 
 #include <stdio.h>
 
 #define SIGN_INS_MAX 32
 
-void bus_emit(struct bus_service *s, DBusMessage *m)
-{
-        if (!m)
-                return;
-        if (s->bus)
-                (void)dbus_connection_send(bus_connection(s->bus), m, NULL);
-        dbus_message_unref(m);
-}
-
 struct bus_sign_in *bus_sign_in_free(struct bus_sign_in *s)
 {
+        const struct bus_object o = {.kind = BUS_SIGN_IN, .sign_in = s};
+        struct bus_call *c;
+
         if (!s)
                 return NULL;
-        *s->link = s->next;
-        if (s->next)
-                s->next->link = s->link;
+        while ((c = TAILQ_FIRST(&s->calls))) {
+                TAILQ_REMOVE(&s->calls, c, in_sign_in);
+                c->sign_in = NULL;
+        }
+        TAILQ_REMOVE(&s->service->sign_ins, s, in_service);
         s->service->n_sign_ins--;
+        s->caller->n_sign_ins--;
+        if (s->prompted)
+                bus_tell_removed(s->service, &o);
         sign_in_leave(s->watch);
-        if (s->call)
-                bus_call_free(s->call);
         free(s->uri);
         free(s->uri_complete);
         free(s->user_code);
@@ -36,88 +33,48 @@ struct bus_sign_in *bus_sign_in_free(struct bus_sign_in *s)
         return NULL;
 }
 
-static void emit_added(struct bus_sign_in *s)
+static struct bus_call *take_call(struct bus_sign_in *s)
 {
-        DBusMessage *m =
-                dbus_message_new_signal(BUS_ROOT, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded");
-        struct bus_object o = {.kind = BUS_SIGN_IN, .service = s->service, .sign_in = s};
-        const char *path = s->path, *iface = bus_interface_name(bus_interface_of(BUS_SIGN_IN));
-        DBusMessageIter args, dict, entry;
+        struct bus_call *c = TAILQ_FIRST(&s->calls);
 
-        if (!m)
-                return;
-        dbus_message_iter_init_append(m, &args);
-        if (dbus_message_iter_append_basic(&args, DBUS_TYPE_OBJECT_PATH, &path) &&
-                dbus_message_iter_open_container(&args, DBUS_TYPE_ARRAY, "{sa{sv}}", &dict) &&
-                dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
-                dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &iface) &&
-                bus_append_properties(&entry, &o) && dbus_message_iter_close_container(&dict, &entry) &&
-                dbus_message_iter_close_container(&args, &dict))
-                bus_emit(s->service, m);
-        else
-                dbus_message_unref(m);
+        if (c) {
+                TAILQ_REMOVE(&s->calls, c, in_sign_in);
+                c->sign_in = NULL;
+        }
+        return c;
 }
 
-static void emit_removed(struct bus_sign_in *s)
+// Tells those who wait, one by one: an answer may bring a new question, which shall not find this one.
+static void answer_all(struct bus_sign_in *s, enum outcome o, const char *text)
 {
-        DBusMessage *m =
-                dbus_message_new_signal(BUS_ROOT, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved");
-        const char *path = s->path, *iface = bus_interface_name(bus_interface_of(BUS_SIGN_IN));
-        const char **ifaces = &iface;
+        struct bus_call *c;
 
-        if (m && !dbus_message_append_args(m, DBUS_TYPE_OBJECT_PATH, &path, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING,
-                         &ifaces, 1, DBUS_TYPE_INVALID)) {
-                dbus_message_unref(m);
-                m = NULL;
+        while ((c = take_call(s))) {
+                if (c->signed_in)
+                        c->signed_in(c, o, text);
+                else if (o == OUTCOME_OK)
+                        bus_reply_error(c, OUTCOME_NOTHING, "signed in meanwhile"); // nothing is left to show
+                else
+                        bus_reply_error(c, o, text);
         }
-        bus_emit(s->service, m);
 }
 
 void bus_sign_in_complete(struct bus_sign_in *s, enum outcome o, const char *text)
 {
-        const char *id = outcome_info(o)->id;
-        DBusMessage *m;
+        char said[ERR_MAX];
 
-        if (!dbus_validate_utf8(text, NULL))
-                text = outcome_info(o)->text;
-        if (s->call) {
-                // Over before there was anything to show: the call itself says so.
-                struct bus_call *c = TAKE_PTR(s->call);
-
-                bus_reply_error(c, o, text);
-                bus_sign_in_free(s);
-                return;
-        }
-        m = dbus_message_new_signal(s->path, bus_interface_name(bus_interface_of(BUS_SIGN_IN)), "Completed");
-        if (m && !dbus_message_append_args(
-                         m, DBUS_TYPE_STRING, &id, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID)) {
-                dbus_message_unref(m);
-                m = NULL;
-        }
-        bus_emit(s->service, m);
-        emit_removed(s);
+        snprintf(said, sizeof said, "%s", dbus_validate_utf8(text, NULL) ? text : outcome_info(o)->text);
+        s->over = true;
+        if (s->prompted)
+                bus_tell_completed(s, o, said);
+        answer_all(s, o, said);
         bus_sign_in_free(s);
 }
 
-static void on_prompt(void *arg, const struct sign_in_prompt *p)
+static void reply_path(struct bus_call *c, const char *path)
 {
-        struct bus_sign_in *s = arg;
-        struct bus_call *c = TAKE_PTR(s->call);
-        const char *path = s->path;
-        DBusMessage *reply;
+        DBusMessage *reply = dbus_message_new_method_return(c->message);
 
-        s->uri = strdup(p->uri);
-        s->uri_complete = strdup(p->uri_complete ? p->uri_complete : "");
-        s->user_code = strdup(p->user_code);
-        if (!s->uri || !s->uri_complete || !s->user_code) {
-                bus_reply(c, NULL);
-                bus_sign_in_free(s);
-                return;
-        }
-        s->expires_at_s = clock_wall_s(loop_clock(broker_loop(s->service->broker))) + p->expires_in_s;
-        s->prompted = true;
-        emit_added(s);
-        reply = dbus_message_new_method_return(c->message);
         if (reply && !dbus_message_append_args(reply, DBUS_TYPE_OBJECT_PATH, &path, DBUS_TYPE_INVALID)) {
                 dbus_message_unref(reply);
                 reply = NULL;
@@ -125,45 +82,100 @@ static void on_prompt(void *arg, const struct sign_in_prompt *p)
         bus_reply(c, reply);
 }
 
+static void on_prompt(void *arg, const struct sign_in_prompt *p)
+{
+        struct bus_sign_in *s = arg;
+        const struct bus_object o = {.kind = BUS_SIGN_IN, .service = s->service, .sign_in = s};
+        struct bus_call *c, *next;
+
+        s->uri = strdup(p->uri);
+        s->uri_complete = strdup(p->uri_complete ? p->uri_complete : "");
+        s->user_code = strdup(p->user_code);
+        if (!s->uri || !s->uri_complete || !s->user_code) {
+                bus_sign_in_complete(s, OUTCOME_INTERNAL, "out of memory");
+                return;
+        }
+        s->expires_at_s = clock_wall_s(loop_clock(broker_loop(s->service->broker))) + p->expires_in_s;
+        s->prompted = true;
+        bus_tell_added(s->service, &o);
+        for (c = TAILQ_FIRST(&s->calls); c; c = next) {
+                next = TAILQ_NEXT(c, in_sign_in);
+                if (!c->signed_in)
+                        reply_path(c, s->path);
+        }
+}
+
 static void on_done(void *arg, enum outcome outcome, const struct err *err)
 {
         struct bus_sign_in *s = arg;
 
         s->watch = sign_in_leave(s->watch);
-        if (s->call && outcome == OUTCOME_OK) {
-                // Done before there was anything to show: nothing is left to point at.
-                bus_sign_in_complete(s, OUTCOME_NOTHING, "signed in meanwhile");
-                return;
-        }
         bus_sign_in_complete(s, outcome, outcome == OUTCOME_OK ? "" : err->text);
 }
 
-void bus_sign_in_start(struct bus_call *c, struct keeper *k)
+static struct bus_sign_in *find(const struct bus_caller *caller, const struct keeper *k)
 {
-        static const struct sign_in_events events = {.prompt = on_prompt, .done = on_done};
-        struct bus_service *service = c->service;
         struct bus_sign_in *s;
 
-        if (service->n_sign_ins >= SIGN_INS_MAX) {
-                bus_reply_error(c, OUTCOME_BUSY, NULL);
-                return;
-        }
+        TAILQ_FOREACH(s, &caller->service->sign_ins, in_service)
+        if (s->caller == caller && s->keeper == k && !s->over)
+                return s;
+        return NULL;
+}
+
+static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keeper *k)
+{
+        static const struct sign_in_events events = {.prompt = on_prompt, .done = on_done};
+        struct bus_service *service = caller->service;
+        struct bus_sign_in *s;
+        int r;
+
+        if (service->n_sign_ins >= SIGN_INS_MAX)
+                return -EBUSY;
         s = calloc(1, sizeof *s);
-        if (!s) {
-                bus_reply(c, NULL);
+        if (!s)
+                return -ENOMEM;
+        *s = (struct bus_sign_in){.service = service, .caller = caller, .keeper = k};
+        snprintf(s->path, sizeof s->path, BUS_ROOT "/sign_in/%u", ++service->serial);
+        TAILQ_INIT(&s->calls);
+        TAILQ_INSERT_TAIL(&service->sign_ins, s, in_service);
+        service->n_sign_ins++;
+        caller->n_sign_ins++;
+        r = sign_in_join(&s->watch, k, &events, s);
+        if (r < 0) {
+                bus_sign_in_free(s);
+                return err_trace(r);
+        }
+        *ret = s;
+        return 0;
+}
+
+int bus_sign_in_wait(struct bus_call *c, struct keeper *k,
+        void (*signed_in)(struct bus_call *c, enum outcome o, const char *text))
+{
+        struct bus_sign_in *s = find(c->caller, k);
+        int r = s ? 0 : make(&s, c->caller, k);
+
+        if (r < 0)
+                return err_trace(r);
+        c->signed_in = signed_in;
+        c->sign_in = s;
+        TAILQ_INSERT_TAIL(&s->calls, c, in_sign_in);
+        return 0;
+}
+
+void bus_sign_in_show(struct bus_call *c, struct keeper *k)
+{
+        struct bus_sign_in *s = find(c->caller, k);
+        int r;
+
+        if (s && s->prompted) {
+                reply_path(c, s->path);
                 return;
         }
-        *s = (struct bus_sign_in){
-                .service = service, .caller = c->caller, .call = c, .next = service->sign_ins};
-        snprintf(s->path, sizeof s->path, BUS_ROOT "/sign_in/%u", ++service->serial);
-        s->link = &service->sign_ins;
-        if (s->next)
-                s->next->link = &s->next;
-        service->sign_ins = s;
-        service->n_sign_ins++;
-        if (sign_in_join(&s->watch, k, &events, s) < 0) {
-                s->call = NULL;
-                bus_sign_in_free(s);
+        r = bus_sign_in_wait(c, k, NULL);
+        if (r == -EBUSY)
+                bus_reply_error(c, OUTCOME_BUSY, NULL);
+        else if (r < 0)
                 bus_reply(c, NULL);
-        }
 }

@@ -674,7 +674,7 @@ def shape(node):
     for i in node.iter("interface"):
         if i.get("name").startswith("org.valetkey."):
             out[i.get("name")] = sorted(
-                (m.tag, m.get("name"), m.get("type"), m.get("access"), [(a.get("name"), a.get("type"), a.get("direction")) for a in m.findall("arg")])
+                (m.tag, m.get("name"), m.get("type"), m.get("access"), [tuple(sorted(a.items())) for a in m])
                 for m in i)
     return out
 
