@@ -7,6 +7,7 @@
 
 #include "bucket.h"
 #include "log.h"
+#include "parting.h"
 #include "schedule.h"
 #include "sign_in.h"
 #include "store.h"
@@ -22,8 +23,7 @@
 struct identity {
         struct keeper *keeper;
         struct web_identity web;
-        struct provider_op *revoke;
-        struct claims_waiter *leaving; // signed out; what valetkeyd still holds from before goes too
+        struct parting *parting;
 };
 
 struct broker {
@@ -166,8 +166,6 @@ static bool on_pending(void *arg)
         return !b->store || store_save(b->store) == 0;
 }
 
-static void revoke_grant(struct broker *b, struct keeper *k, const struct grant *g);
-
 static void on_claimed(struct grant *g, void *arg)
 {
         struct broker *b = arg;
@@ -175,12 +173,8 @@ static void on_claimed(struct grant *g, void *arg)
 
         if (!k)
                 return; // acceptable() said otherwise a moment ago; the configuration does not change
-        if (b->identities[keeper_get_config(k) - b->config->identities].leaving) {
-                log_event(LOG_E_NOTICE, "grant.ended", "identity=%s reason=%s", g->identity,
-                        "signed out before it was claimed");
-                revoke_grant(b, k, g);
+        if (parting_takes(broker_parting(b, k), g))
                 return; // claims.c wipes it
-        }
         log_event(LOG_E_NOTICE, "grant.claimed", "identity=%s issuer=%s subject=%s", g->identity, g->issuer,
                 g->subject);
         keeper_put(k, g);
@@ -268,53 +262,9 @@ void broker_wake(struct broker *b, bool urgent)
         claims_look(b->claims);
 }
 
-static void on_revoked(void *arg, struct provider_result *result)
+struct parting *broker_parting(struct broker *b, const struct keeper *k)
 {
-        struct identity *id = arg;
-        const char *name = keeper_get_config(id->keeper)->name;
-
-        if (result->outcome == OUTCOME_OK)
-                log_event(LOG_E_NOTICE, "grant.revoked", "identity=%s", name);
-        else
-                log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s outcome=%s reason=%s", name,
-                        outcome_info(result->outcome)->id, result->err.text);
-        id->revoke = provider_op_free(id->revoke);
-}
-
-static void revoke_grant(struct broker *b, struct keeper *k, const struct grant *g)
-{
-        struct identity *id = &b->identities[keeper_get_config(k) - b->config->identities];
-        int r;
-
-        if (!g->refresh_token || !keeper_get_config(k)->revocation_per_grant)
-                return;
-        id->revoke = provider_op_free(id->revoke);
-        r = provider_revoke_start(&id->revoke, keeper_get_provider(k), g->refresh_token, on_revoked, id);
-        if (r < 0)
-                log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s reason=%s",
-                        keeper_get_config(k)->name, strerror(-r));
-}
-
-static void on_left(void *arg)
-{
-        struct identity *id = arg;
-
-        id->leaving = claims_waiter_free(id->leaving);
-}
-
-// A grant may wait at valetkeyd, or be on its way: whoever signs out means that one too. It is fetched, and dropped.
-void broker_sign_out(struct broker *b, struct keeper *k)
-{
-        const struct grant *g = keeper_get_grant(k);
-        struct identity *id = &b->identities[keeper_get_config(k) - b->config->identities];
-
-        if (g)
-                revoke_grant(b, k, g);
-        keeper_drop(k);
-        id->leaving = claims_waiter_free(id->leaving);
-        if (claims_wait_start(&id->leaving, b->claims, on_left, id) < 0)
-                log_event(LOG_E_WARNING, "grant.claim_failed", "identity=%s reason=%s",
-                        keeper_get_config(k)->name, "out of memory to look for a grant that waits");
+        return b->identities[keeper_get_config(k) - b->config->identities].parting;
 }
 
 int broker_store(struct broker *b)
@@ -333,8 +283,7 @@ bool broker_is_refreshing(const struct broker *b)
 bool broker_is_busy(const struct broker *b)
 {
         for (size_t i = 0; i < b->n_identities; i++)
-                if (b->identities[i].revoke || b->identities[i].leaving ||
-                        *keeper_sign_in_slot(b->keepers[i]))
+                if (parting_is_busy(b->identities[i].parting) || *keeper_sign_in_slot(b->keepers[i]))
                         return true;
         return broker_is_refreshing(b);
 }
@@ -378,6 +327,9 @@ static int make_identities(struct broker *b)
                 web_identity_init(&id->web, id->keeper, b->http);
                 b->keepers[i] = id->keeper;
                 b->n_identities++;
+                r = parting_new(&id->parting, id->keeper, b->claims);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -485,8 +437,7 @@ struct broker *broker_free(struct broker *b)
         for (size_t i = 0; i < b->n_roles; i++)
                 role_free(b->roles[i]);
         for (size_t i = 0; i < b->n_identities; i++) {
-                provider_op_free(b->identities[i].revoke);
-                claims_waiter_free(b->identities[i].leaving);
+                parting_free(b->identities[i].parting);
                 sign_in_abort(b->identities[i].keeper);
                 keeper_free(b->identities[i].keeper);
         }

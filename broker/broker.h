@@ -37,8 +37,8 @@ size_t broker_identities(const struct broker *b, struct keeper *const **ret);
 
 // Somebody connected, or says so: look whether a grant waits. urgent: also where all are signed in.
 void broker_wake(struct broker *b, bool urgent);
-// Wipes the tokens and role sessions of one identity; revokes where the configuration says so.
-void broker_sign_out(struct broker *b, struct keeper *k);
+struct parting;
+struct parting *broker_parting(struct broker *b, const struct keeper *k); // for sign_out.c
 // Stores everything now. 0 or -errno.
 int broker_store(struct broker *b) _must_check_;
 bool broker_is_refreshing(const struct broker *b); // a refresh token is under way

@@ -4,6 +4,8 @@
 // signature before it calls one.
 #include "bus_internal.h"
 
+#include "sign_out.h"
+
 bool bus_next_option(DBusMessageIter *it, const char **ret_name, DBusMessageIter *ret_value)
 {
         DBusMessageIter entry;
@@ -74,7 +76,7 @@ static void broker_sign_out_one(struct bus_call *c, const struct bus_object *o _
 
         if (!k)
                 return;
-        broker_sign_out(c->service->broker, k);
+        sign_out_begin(c->service->broker, SIGN_OUT_PERSON, k);
         bus_reply_empty(c);
 }
 
@@ -100,7 +102,7 @@ static void identity_sign_in(struct bus_call *c, const struct bus_object *o)
 
 static void identity_sign_out(struct bus_call *c, const struct bus_object *o)
 {
-        broker_sign_out(c->service->broker, o->keeper);
+        sign_out_begin(c->service->broker, SIGN_OUT_PERSON, o->keeper);
         bus_reply_empty(c);
 }
 

@@ -85,6 +85,16 @@ void keeper_drop(struct keeper *k)
         keeper_kick(k);
 }
 
+struct provider_op *keeper_take_refresh(struct keeper *k)
+{
+        return TAKE_PTR(k->refresh);
+}
+
+void keeper_close(struct keeper *k)
+{
+        k->closed = true;
+}
+
 static char *person_of(const struct grant *g)
 {
         struct buf b = BUF_INIT(4096);
@@ -129,8 +139,11 @@ void keeper_after_another(struct keeper *k)
 
 void keeper_put(struct keeper *k, struct grant *g)
 {
-        bool same = take(k, g, clock_wall_s(loop_clock(k->loop)));
+        bool same;
 
+        if (k->closed)
+                return;
+        same = take(k, g, clock_wall_s(loop_clock(k->loop)));
         keeper_plan_alive(k);
         k->events->granted(k, same, k->arg);
         keeper_store(k); // after the role sessions of another person are gone

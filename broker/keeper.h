@@ -40,6 +40,11 @@ void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bo
 void keeper_after_another(struct keeper *k);
 // Wipes the tokens.
 void keeper_drop(struct keeper *k);
+// The refresh under way, for who takes it over before keeper_drop(), which would cut it off: its successor would be
+// lost. NULL: there is none.
+struct provider_op *keeper_take_refresh(struct keeper *k);
+// No grant is taken any more.
+void keeper_close(struct keeper *k);
 
 struct keeper_token {
         enum outcome outcome; // OUTCOME_OK, or what stands in the way

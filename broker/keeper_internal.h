@@ -26,7 +26,7 @@ struct keeper {
         struct timer *kick, *alive;
 
         struct grant grant;
-        bool has;
+        bool has, closed;
         uint64_t serial, refreshes; // of ID tokens; of those that a refresh brought
         int64_t token_since_s;
         bool refresh_is_useless; // the provider gives no ID token on refresh

@@ -13,6 +13,7 @@
 #include "packet.h"
 #include "protocol.h"
 #include "sign_in.h"
+#include "sign_out.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,7 @@ struct conn {
         int64_t since_boot_ms;
         bool asked, refused;
         struct handout *handout;
+        struct sign_out *sign_out;
         struct sign_in_watch *watch;
 };
 
@@ -55,6 +57,7 @@ static void conn_free(struct conn *c)
         if (c->next)
                 c->next->link = c->link;
         handout_free(c->handout);
+        sign_out_free(c->sign_out);
         sign_in_leave(c->watch);
         packet_conn_free(c->packet);
         free(c);
@@ -246,20 +249,31 @@ static void on_login(struct conn *c, const struct frame *f)
                 send_error(c, OUTCOME_INTERNAL, NULL, NULL);
 }
 
+static void on_signed_out(void *arg)
+{
+        struct conn *c = arg;
+        cleanup_buf struct buf json = BUF_INIT(FRAME_FIELD_MAX - 64);
+        struct frame_writer w;
+        int r = sign_out_report(c->sign_out, &json);
+
+        c->sign_out = sign_out_free(c->sign_out);
+        frame_begin(&w, room, sizeof room, MSG_OK);
+        if (r == 0)
+                frame_put(&w, TAG_JSON, json.p, json.n); // without it, it is done all the same
+        send_frame(c, &w, NULL, true);
+}
+
 static void on_logout(struct conn *c, const struct frame *f)
 {
-        struct keeper *const *all, *k;
-        size_t n = broker_identities(c->server->broker, &all);
+        struct keeper *k = NULL;
 
         if (frame_find(f, TAG_IDENTITY)) {
                 k = identity_of(c, f);
                 if (!k)
                         return;
-                broker_sign_out(c->server->broker, k);
         }
-        for (size_t i = 0; !frame_find(f, TAG_IDENTITY) && i < n; i++)
-                broker_sign_out(c->server->broker, all[i]);
-        send_ok(c);
+        if (sign_out_start(&c->sign_out, c->server->broker, SIGN_OUT_PERSON, k, on_signed_out, c) < 0)
+                send_ok(c); // signed out; memory did not reach for the report
 }
 
 static void on_refresh(struct conn *c, const struct frame *f)
@@ -311,6 +325,7 @@ static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int 
         if (c->asked) {
                 // What was asked first is given up: one connection, one question.
                 c->handout = handout_free(c->handout);
+                c->sign_out = sign_out_free(c->sign_out);
                 c->watch = sign_in_leave(c->watch);
                 send_error(c, OUTCOME_INVALID_REQUEST, "one request for each connection", NULL);
                 return;
@@ -441,7 +456,7 @@ void server_pause(struct server *s, bool paused)
 bool server_is_waiting(const struct server *s)
 {
         for (const struct conn *c = s->conns; c; c = c->next)
-                if (c->handout || c->watch)
+                if (c->handout || c->sign_out || c->watch)
                         return true;
         return false;
 }

@@ -39,6 +39,8 @@ struct provider_result {
 struct provider_op;
 typedef void (*provider_done_fn)(void *arg, struct provider_result *result); // result borrowed for the call
 struct provider_op *provider_op_free(struct provider_op *op);
+// It goes on, and tells somebody else how it ended.
+void provider_op_redirect(struct provider_op *op, provider_done_fn done, void *arg);
 
 // Discovery and JWKS only ("is it there, does it make sense").
 int provider_discover_start(

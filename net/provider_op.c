@@ -68,6 +68,12 @@ struct provider_op *provider_op_free(struct provider_op *op)
         return NULL;
 }
 
+void provider_op_redirect(struct provider_op *op, provider_done_fn done, void *arg)
+{
+        op->done = done;
+        op->arg = arg;
+}
+
 void op_finish(struct provider_op *op, enum outcome outcome, const struct err *err)
 {
         struct provider_result *result = &op->result;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The address comes back over a pipe, so that the bus is known to listen.
 #include "support_bus.h"
 
 #include "support_spawn.h"
