@@ -79,7 +79,7 @@ static void sessions_of_seconds_stay_usable(void **state)
                 assert_true(a.reported_expiration_s > clock_wall_s(&clk.clock));
                 assert_true(a.reported_expiration_s <= a.expiration_s);
         }
-        assert_in_range(src.calls, 7, 10);
+        assert_in_range(src.calls, 7, 14); // one in 0.75 to 1.5 seconds
 }
 
 static void while_it_lives_it_is_served_and_then_never_again(void **state)
