@@ -6,6 +6,7 @@
 
 #include "columns.h"
 #include "evaluate_say.h"
+#include "evaluate_token.h"
 #include "policy_who.h"
 
 #include <fcntl.h>
@@ -24,6 +25,7 @@ static const char help[] =
         "  --resource-account ID     where the ARN does not say it\n"
         "  --principal ARN           a user, role, role session, OIDC provider, or a service's name\n"
         "  --principal-role ARN      of a role session: its role, where that has a path\n"
+        "  --web-identity-token FILE an ID token that asks for the role; read, not verified\n"
         "  --context KEY=VALUE       a condition key; may come again\n"
         "  --identity-policy FILE    of these, each may come again\n"
         "  --resource-policy FILE\n"
@@ -47,6 +49,7 @@ struct work {
         struct policy_context *context;
         struct policy_who who;
         const char *principal, *principal_role, *resource_account;
+        struct evaluate_token *token; // NULL
         char account[13];
         unsigned levels[POLICY_LAYERS_];
         bool trust;
@@ -62,10 +65,11 @@ enum option_id {
         O_ROLE,
         O_CONTEXT,
         O_TRUST,
+        O_TOKEN,
         O_LAYER, // + enum policy_layer
 };
 
-static int read_file(struct buf *out, const char *path, struct err *err)
+int evaluate_read_file(struct buf *out, const char *path, struct err *err)
 {
         cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
@@ -84,7 +88,7 @@ static int read_file(struct buf *out, const char *path, struct err *err)
 
                 n = read(fd, block, sizeof block);
                 if (n > 0 && buf_append(out, block, (size_t)n) < 0) {
-                        err_set(err, "%s: a policy of more than %u bytes", path, POLICY_SIZE_MAX);
+                        err_set(err, "%s has more than %zu bytes", path, out->max);
                         return -EINVAL;
                 }
         }
@@ -106,7 +110,7 @@ static int add_document(struct work *w, enum policy_layer layer, unsigned level,
         w->names[i] = strndup(path, n);
         if (!w->names[i])
                 return -ENOMEM;
-        r = read_file(&text, w->names[i], &w->err);
+        r = evaluate_read_file(&text, w->names[i], &w->err);
         if (r == 0) {
                 r = policy_parse(
                         &w->policies[i], policy_layer_kind(layer, w->trust), buf_str(&text), text.n, &w->err);
@@ -187,6 +191,10 @@ static int on_option(int c, void *arg)
                 w->trust = false;
                 w->e.trust = true;
                 break;
+        case O_TOKEN:
+                w->token = evaluate_token_free(w->token);
+                r = evaluate_token_read(&w->token, optarg, &w->err);
+                break;
         default:
                 r = add_files(w, (enum policy_layer)(c - O_LAYER), optarg);
         }
@@ -207,7 +215,7 @@ static int add_defaults(struct work *w)
         time_t now = time(NULL);
         struct tm tm;
         char text[32];
-        int r = w->principal ? policy_who_to_context(w->context, &w->who) : 0;
+        int r = w->who.principal.arn[0] ? policy_who_to_context(w->context, &w->who) : 0;
 
         if (r < 0)
                 return r;
@@ -227,29 +235,53 @@ static bool needs_a_principal(const struct work *w)
         return false;
 }
 
+static int settle_principal(struct work *w)
+{
+        const char *who = w->token ? evaluate_token_provider(w->token) : w->principal;
+        int r;
+
+        if (w->token && w->principal) {
+                err_set(&w->err, "the principal of a web identity is its provider: leave --principal out");
+                return -EINVAL;
+        }
+        if (!who && needs_a_principal(w)) {
+                err_set(&w->err, "a policy of a resource says who may: name a --principal");
+                return -EINVAL;
+        }
+        r = policy_who_parse(&w->who, who ? who : NOBODY, w->principal_role, &w->err);
+        if (r < 0)
+                return r;
+        if (!who) {
+                // Where no policy names anybody, who it is makes no difference; but it has no account and no keys.
+                w->who.principal.account = NULL;
+                w->who.principal.arn = "";
+        }
+        w->e.request.request.principal = &w->who.principal;
+        return 0;
+}
+
 static int settle(struct work *w)
 {
         struct policy_case *c = &w->e.request;
         const char *action = c->request.action;
         int r;
 
-        if (!action || !strchr(action, ':') || strpbrk(action, "*? ")) {
+        if (w->token) {
+                if (action || !w->e.trust) {
+                        err_set(&w->err,
+                                "--web-identity-token goes with --trust-policy and without --action");
+                        return -EINVAL;
+                }
+                r = evaluate_token_settle(w->token, c->request.resource, w->context, &w->err);
+                if (r < 0)
+                        return r;
+        } else if (!action || !strchr(action, ':') || strpbrk(action, "*? ")) {
                 err_set(&w->err, "--action wants one action, like s3:GetObject");
                 return -EINVAL;
         }
-        if (!w->principal && needs_a_principal(w)) {
-                err_set(&w->err, "a policy of a resource says who may: name a --principal");
-                return -EINVAL;
-        }
-        r = policy_who_parse(&w->who, w->principal ? w->principal : NOBODY, w->principal_role, &w->err);
+        r = settle_principal(w);
         if (r < 0)
                 return r;
-        if (!w->principal) {
-                // Where no policy names anybody, who it is makes no difference; but it has no account and no keys.
-                w->who.principal.account = NULL;
-                w->who.principal.arn = "";
-        }
-        c->request.principal = &w->who.principal;
         c->request.context = w->context;
         if (!c->request.resource)
                 c->request.resource = "*";
@@ -259,8 +291,26 @@ static int settle(struct work *w)
                 return -EINVAL;
         }
         c->resource_account = w->resource_account ? w->resource_account : w->account[0] ? w->account : NULL;
-        c->resource_must_allow = w->e.trust || strncmp(action, "kms:", 4) == 0;
+        c->resource_must_allow = w->e.trust || (action && strncmp(action, "kms:", 4) == 0);
         return add_defaults(w);
+}
+
+// An ID token asks for up to three actions at once; the first that is refused refuses it.
+static int decide(struct work *w, struct policy_outcome *o)
+{
+        const char *one[] = {w->e.request.request.action, NULL};
+        const char *const *actions = w->token ? evaluate_token_actions(w->token) : one;
+        int r = 0;
+
+        w->e.request.documents = w->documents;
+        w->e.names = w->names;
+        for (; r == 0 && *actions; actions++) {
+                w->e.request.request.action = *actions;
+                r = policy_decide(o, &w->e.request);
+                if (r == 0 && o->decision != POLICY_ALLOW)
+                        break;
+        }
+        return r;
 }
 
 static int decide_and_say(struct cli *cli, struct work *w)
@@ -268,9 +318,10 @@ static int decide_and_say(struct cli *cli, struct work *w)
         struct policy_outcome o;
         int r;
 
-        w->e.request.documents = w->documents;
-        w->e.names = w->names;
-        r = policy_decide(&o, &w->e.request);
+        r = decide(w, &o);
+        if (r == 0 && w->token)
+                r = evaluate_token_notes(
+                        w->token, w->documents, w->names, w->e.request.n_documents, &w->e.notes);
         if (r < 0)
                 return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
         r = cli->json ? evaluate_say_json(&w->e, &o) : evaluate_say(&w->e, &o);
@@ -286,6 +337,8 @@ static void work_deinit(struct work *w)
                 free(w->names[i]);
         }
         policy_context_free(w->context);
+        evaluate_token_free(w->token);
+        json_decref(w->e.notes);
 }
 
 #define LAYER(name, layer)                                                                                   \
@@ -302,6 +355,7 @@ int cmd_evaluate(struct cli *cli, int argc, char *argv[])
                 {"principal-role", required_argument, NULL, O_ROLE},
                 {"context", required_argument, NULL, O_CONTEXT},
                 {"trust-policy", required_argument, NULL, O_TRUST},
+                {"web-identity-token", required_argument, NULL, O_TOKEN},
                 LAYER("identity-policy", POLICY_LAYER_IDENTITY),
                 LAYER("resource-policy", POLICY_LAYER_RESOURCE), LAYER("boundary", POLICY_LAYER_BOUNDARY),
                 LAYER("session-policy", POLICY_LAYER_SESSION), LAYER("scp", POLICY_LAYER_SERVICE_CONTROL),

@@ -135,6 +135,8 @@ int evaluate_say(const struct evaluate_case *e, const struct policy_outcome *o)
         r = say_table(&out, e, o);
         if (r == 0)
                 r = say_change(&out, e, o);
+        for (size_t i = 0; i < json_array_size(e->notes); i++)
+                buf_printf(&out, "\nNote: %s\n", json_string_value(json_array_get(e->notes, i)));
         if (r == 0)
                 r = buf_error(&out);
         return r < 0 ? r : cmd_write(buf_str(&out), out.n) ? 0 : -EIO;
@@ -171,6 +173,8 @@ int evaluate_say_json(const struct evaluate_case *e, const struct policy_outcome
         for (enum policy_layer l = 0; j && r == 0 && l < POLICY_LAYERS_; l++)
                 if (json_array_append_new(json_object_get(j, "policies"), layer_json(e, o, l)) < 0)
                         r = -ENOMEM;
+        if (r == 0 && e->notes && (!j || json_object_set(j, "notes", e->notes) < 0))
+                r = -ENOMEM;
         if (statement && (!j || json_object_set_new(j, "proposal", statement) < 0))
                 r = -ENOMEM;
         if (!j || r < 0)

@@ -6,10 +6,13 @@
 
 #include "policy_decide.h"
 
+#include <jansson.h>
+
 struct evaluate_case {
         struct policy_case request;
         char *const *names; // of the documents: their files
         bool trust;         // the resource's policy is a role's trust policy
+        json_t *notes;      // more sentences; NULL
 };
 // To stdout. 0, -ENOMEM, -EIO.
 int evaluate_say(const struct evaluate_case *e, const struct policy_outcome *o) _must_check_;

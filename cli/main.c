@@ -21,8 +21,7 @@ static const struct verb {
         {"roles", cmd_roles, "roles [--json]", "the roles that are configured"},
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
                 "credentials of a role, for AWS SDKs"},
-        {"evaluate", cmd_evaluate, "evaluate OPTION...",
-                "would AWS allow it, by these policies"},
+        {"evaluate", cmd_evaluate, "evaluate OPTION...", "would AWS allow it, by these policies"},
 };
 
 static void print_usage(FILE *to)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the files of the STS share: role sessions, validated parameters, tags, decisions.
+// What the files of the STS share: role sessions, validated parameters, decisions.
 #pragma once
 
 #include "dir.h"
@@ -8,30 +8,11 @@
 #include "secret.h"
 #include "sts.h"
 #include "sts_service.h"
+#include "sts_tags.h"
 #include "web.h"
 #include "xml.h"
 
 #define STS_SESSIONS_MAX 4096
-#define STS_TAGS_MAX     50
-
-// ---- tags -----------------------------------------------------------------------------------------------------------
-
-struct sts_tag {
-        char *key, *value;
-        bool transitive;
-};
-struct sts_tags {
-        struct sts_tag *v;
-        size_t n;
-};
-// 0; -ENOMEM; -EINVAL with err: too many, too long, or the key is there already.
-int sts_tags_add(struct sts_tags *t, const char *key, const char *value, bool transitive, struct err *err);
-void sts_tags_deinit(struct sts_tags *t);
-const struct sts_tag *sts_tags_find(const struct sts_tags *t, const char *key);
-// Of an ID token, nested or flat. 0; -ENOMEM; -EINVAL with err.
-int sts_tags_of_token(struct sts_tags *ret, const json_t *claims, struct err *err);
-// aws:RequestTag/*, aws:TagKeys, sts:TransitiveTagKeys into the context.
-int sts_tags_to_context(struct policy_context *c, const struct sts_tags *t);
 
 // ---- parameters -----------------------------------------------------------------------------------------------------
 

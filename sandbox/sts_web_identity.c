@@ -6,40 +6,11 @@
 
 #include <stdio.h>
 
-#include "json.h"
 #include "jwt.h"
 #include "log.h"
-
-#define SOURCE_IDENTITY "https://aws.amazon.com/source_identity"
+#include "policy_web_identity.h"
 
 // ---- the trust policy -------------------------------------------------------------------------------------------------
-
-static int add_issuer_key(
-        struct policy_context *c, const struct dir_provider *p, const char *name, const char *value)
-{
-        cleanup_free char *key = NULL;
-
-        if (asprintf(&key, "%s:%s", p->name, name) < 0)
-                return -ENOMEM;
-        return policy_context_add(c, key, value);
-}
-
-static int add_claims(struct policy_context *ctx, const struct dir_provider *p, const struct jwt_claims *c)
-{
-        const json_t *amr = json_object_get(c->all, "amr");
-        size_t i;
-        json_t *v;
-        int r = add_issuer_key(ctx, p, "sub", c->sub);
-
-        // aud is azp where the token has one; oaud is then what aud was.
-        if (r == 0)
-                r = add_issuer_key(ctx, p, "aud", c->azp ? c->azp : c->aud);
-        if (r == 0 && c->azp)
-                r = add_issuer_key(ctx, p, "oaud", c->aud);
-        json_array_foreach(amr, i, v) if (r == 0 && json_is_string(v)) r =
-                add_issuer_key(ctx, p, "amr", json_string_value(v));
-        return r;
-}
 
 struct foreign_keys {
         const struct web_request *r;
@@ -49,19 +20,12 @@ struct foreign_keys {
 
 static void note_foreign_key(const char *key, unsigned line, void *arg)
 {
-        static const char *const known[] = {"aud", "oaud", "sub", "amr", NULL};
         const struct foreign_keys *f = arg;
-        size_t n = strlen(f->provider->name);
-        const char *const *k = known;
 
-        if (strncasecmp(key, f->provider->name, n) != 0 || key[n] != ':')
-                return;
-        while (*k && strcasecmp(*k, key + n + 1) != 0)
-                k++;
-        if (!*k)
+        if (policy_web_identity_no_key(key, f->provider->name))
                 log_event(LOG_E_WARNING, "sts.no_condition_key",
                         "request=%s key=%s line=%u claim_in_token=%s note=%s", f->r->id, key, line,
-                        json_object_get(f->claims, key + n + 1) ? "yes" : "no",
+                        json_object_get(f->claims, key + strlen(f->provider->name) + 1) ? "yes" : "no",
                         "AWS has no such condition key for a generic provider: only aud, oaud, sub and amr; "
                         "use session tags");
 }
@@ -91,24 +55,21 @@ static const char *find_refused(const struct policy *trust, const struct dir_pro
 
 // 0; -ENOMEM; -EACCES with the answer sent.
 static int check_trust(struct web_request *r, const struct sts_params *p, const struct dir_role *role,
-        const struct dir_provider *provider, const struct jwt_claims *c, const char *source_identity)
+        const struct dir_provider *provider, const struct policy_web_identity *w)
 {
         _cleanup_(policy_context_freep) struct policy_context *ctx = NULL;
-        struct foreign_keys foreign = {r, provider, c->all};
-        const char *actions[4] = {"sts:AssumeRoleWithWebIdentity"}, *refused;
+        struct foreign_keys foreign = {r, provider, w->claims};
+        const char *actions[4], *refused;
         char message[96];
         struct err why = ERR_INIT;
-        size_t n = 1;
         bool failed;
         int k = sts_context_new(&ctx, r, p);
 
-        if (k < 0 || (k = add_claims(ctx, provider, c)) < 0 || (k = sts_tags_to_context(ctx, &p->tags)) < 0 ||
-                (k = policy_context_add(ctx, "sts:SourceIdentity", source_identity)) < 0)
+        if (k == 0)
+                k = policy_web_identity_to_context(ctx, w, provider->name);
+        if (k < 0)
                 return k;
-        if (p->tags.n)
-                actions[n++] = "sts:TagSession";
-        if (source_identity)
-                actions[n++] = "sts:SetSourceIdentity";
+        policy_web_identity_actions(actions, w);
         policy_each_key(role->trust, note_foreign_key, &foreign);
         refused = find_refused(role->trust, provider, ctx, actions, &why, &failed);
         if (failed)
@@ -150,20 +111,12 @@ static void answer(struct web_request *r, struct sts_params *p, const struct dir
         xml_reply_result(r, "AssumeRoleWithWebIdentity", &b);
 }
 
-// STS's own rule for a source identity: 2 to 64 of [\w+=,.@-].
-static bool source_identity_valid(const char *s)
-{
-        size_t n = strlen(s);
-
-        return n >= 2 && n <= 64 &&
-               strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=,.@-") == n;
-}
-
 static void decide(struct web_request *r, struct sts_params *p, const struct dir_provider *provider,
         const struct jwt_claims *c)
 {
         const struct dir_role *role = dir_find_role(r->cloud->dir, p->role_arn);
-        const char *source_identity = NULL;
+        struct policy_web_identity w;
+        const char *source_identity;
         struct err err = ERR_INIT;
         int k;
 
@@ -172,24 +125,22 @@ static void decide(struct web_request *r, struct sts_params *p, const struct dir
                         "there is no such role");
                 return;
         }
-        k = json_get_string(c->all, SOURCE_IDENTITY, 64, &source_identity);
-        if ((k < 0 && k != -ENOENT) || (source_identity && !source_identity_valid(source_identity))) {
-                sts_refuse(r, 400, "InvalidIdentityToken", "The token's source identity is not valid", NULL);
-                return;
-        }
-        k = sts_tags_of_token(&p->tags, c->all, &err);
+        k = policy_web_identity_read(&w, c->all, &err);
         if (k == -EINVAL) {
                 sts_refuse(r, 400, "InvalidIdentityToken", err.text, NULL);
                 return;
         }
-        if (k == 0)
-                k = check_trust(r, p, role, provider, c, source_identity);
-        if (k == 0 && p->duration_s > role->max_duration_s) {
-                sts_refuse_duration(
-                        r, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+        if (k < 0) {
+                sts_out_of_memory(r);
                 return;
         }
-        if (k == 0)
+        k = check_trust(r, p, role, provider, &w);
+        source_identity = w.source_identity; // of the claims, which live on
+        p->tags = w.tags;
+        if (k == 0 && p->duration_s > role->max_duration_s)
+                sts_refuse_duration(
+                        r, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+        else if (k == 0)
                 answer(r, p, role, provider, c, source_identity);
         else if (k != -EACCES)
                 sts_out_of_memory(r);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """valetkey evaluate as a person uses it: files, options, an answer with file and line, one line for whatever is wrong.
 The engine's rules have unit tests; here it is what is said, and that hostile files get no further than a sentence."""
+import base64
 import json
 import os
 import subprocess
@@ -110,6 +111,49 @@ def test_context_keys(put):
     assert answer(*argv, "--context", "aws:TagKeys=team")["decision"] == "allowed"
     assert "aws:TagKeys" in answer(*argv)["why"]
     assert answer(*argv, "--context", "aws:TagKeys=team", "--context", "aws:SecureTransport=false")["decision"] == "implicitDeny"
+
+
+def token(**claims):
+    def part(o):
+        return base64.urlsafe_b64encode(json.dumps(o).encode()).rstrip(b"=")
+    return b".".join([part({"alg": "RS256"}), part({"iss": "https://idp.example.com/x", "sub": "alice-1", "aud": "valetkey", **claims}), b"c2ln"])
+
+
+def web_identity(put, claims, *actions, **condition):
+    role = "arn:aws:iam::123456789012:role/dev"
+    trust = put("trust.json", {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/idp.example.com/x"},
+                               "Action": ["sts:AssumeRoleWithWebIdentity", *actions], "Condition": {"StringEquals": condition}})
+    argv = ["evaluate", "--json", "--resource", role, "--trust-policy", trust, "--web-identity-token", put("t.jwt", text=token(**claims) + b"\n")]
+    r = subprocess.run([CLI, *argv], capture_output=True, text=True, timeout=30, check=False, env={"PATH": "/nonexistent"})
+    assert r.returncode in (0, 4) and not r.stderr, r.stderr
+    return json.loads(r.stdout)
+
+
+def test_a_token_against_a_trust_policy(put):
+    aud, sub = "idp.example.com/x:aud", "idp.example.com/x:sub"
+    assert web_identity(put, {}, **{aud: "valetkey", sub: "alice-1"})["decision"] == "allowed"
+    assert aud in web_identity(put, {}, **{aud: "other"})["why"]
+    # azp takes the place of aud
+    assert web_identity(put, {"azp": "app"}, **{aud: "app", "idp.example.com/x:oaud": "valetkey"})["decision"] == "allowed"
+    tags = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["blue"]}}}
+    j = web_identity(put, tags, **{aud: "valetkey"})
+    assert j["decision"] == "implicitDeny" and "sts:TagSession" in j["why"]
+    assert j["proposal"]["Action"] == "sts:TagSession"
+    assert web_identity(put, tags, "sts:TagSession", **{"aws:RequestTag/team": "blue"})["decision"] == "allowed"
+    assert web_identity(put, {"https://aws.amazon.com/source_identity": "alice"}, **{aud: "valetkey"})["decision"] == "implicitDeny"
+    # What AWS does not know it does not compare, and a person is told.
+    j = web_identity(put, {"groups": "ops"}, **{"idp.example.com/x:groups": "ops"})
+    assert j["decision"] == "implicitDeny" and "no condition key" in j["notes"][0]
+    assert "over" in web_identity(put, {"exp": 1}, **{aud: "valetkey"})["notes"][0]
+
+
+@pytest.mark.parametrize("text", [b"", b"a.b.c", b"....", token()[:40], b"x" * 30000, token(aud=7), token(sub=""), token(iss="idp")],
+                         ids=["empty", "letters", "dots", "cut", "long", "aud", "sub", "iss"])
+def test_a_bad_token_is_one_line(put, text):
+    trust = put("trust.json", {"Effect": "Allow", "Principal": "*", "Action": "sts:*"})
+    r = subprocess.run([CLI, "evaluate", "--resource", "arn:aws:iam::123456789012:role/dev", "--trust-policy", trust, "--web-identity-token",
+                        put("t.jwt", text=text)], capture_output=True, text=True, timeout=30, check=False)
+    assert r.returncode == 2 and not r.stdout and r.stderr.count("\n") == 1 and "t.jwt" in r.stderr, r.stderr
 
 
 @pytest.mark.parametrize("text, says", [

@@ -2,11 +2,11 @@
 //
 // Session tags: in a request, in an ID token (nested as the IAM guide shows them, or flat for providers that
 // cannot nest), in a session, and as condition keys.
-#include "sts_internal.h"
+#include "sts_tags.h"
 
 #include <stdio.h>
-
-#include "json.h"
+#include <stdlib.h>
+#include <strings.h>
 
 #define CLAIM     "https://aws.amazon.com/tags"
 #define KEY_MAX   128
