@@ -41,6 +41,7 @@ struct broker {
         int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
         const struct broker_events *events;
         void *arg;
+        struct broker_endpoint endpoint;
 };
 
 // ---- what roles tell
@@ -186,6 +187,16 @@ void broker_listen(struct broker *b, const struct broker_events *events, void *a
 {
         b->events = events;
         b->arg = arg;
+}
+
+void broker_set_endpoint(struct broker *b, const struct broker_endpoint *e)
+{
+        b->endpoint = *e;
+}
+
+const struct broker_endpoint *broker_get_endpoint(const struct broker *b)
+{
+        return &b->endpoint;
 }
 
 struct loop *broker_loop(struct broker *b)

@@ -27,6 +27,13 @@ struct broker_events {
         void (*identity_changed)(struct keeper *k, void *arg);
 };
 void broker_listen(struct broker *b, const struct broker_events *events, void *arg);
+// The loopback port, as the status document shows it.
+struct broker_endpoint {
+        const char *url, *token_file; // borrowed for good; url "": there is no port
+        bool kept;                    // by valetkeyd, when the broker has ended
+};
+void broker_set_endpoint(struct broker *b, const struct broker_endpoint *e);
+const struct broker_endpoint *broker_get_endpoint(const struct broker *b);
 
 struct loop *broker_loop(struct broker *b);
 // name NULL or "": the default. Otherwise UNKNOWN_ROLE or UNKNOWN_IDENTITY with a sentence.

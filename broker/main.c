@@ -5,6 +5,7 @@
 // socket is touched, and systemd hears of readiness when a caller would be answered.
 #include "broker.h"
 #include "bus_service.h"
+#include "endpoint.h"
 #include "log.h"
 #include "process.h"
 #include "restart.h"
@@ -117,6 +118,7 @@ struct life {
         struct broker *broker;
         struct bus_service *bus;
         struct server *server;
+        struct endpoint *endpoint;
         struct config *config;
         struct state *state;
         struct restart *restart;
@@ -125,6 +127,7 @@ struct life {
         char **argv;
         struct process_fds passed;
         int lock;
+        bool port_stored;
         bool ended; // somebody said so: nothing is kept
 };
 
@@ -133,6 +136,9 @@ static void life_end(struct life *l)
         restart_free(l->restart);
         bus_service_free(l->bus);
         server_free(l->server);
+        if (l->ended && l->endpoint)
+                endpoint_end(l->endpoint);
+        endpoint_free(l->endpoint);
         broker_free(l->broker);
         if (l->ended && l->state && state_wipe(l->state) < 0)
                 log_event(LOG_E_ERROR, "state.unsaved", "reason=%s", "cannot clear it");
@@ -149,6 +155,8 @@ static void life_end(struct life *l)
                 close(l->passed.state);
         if (l->passed.lock >= 0)
                 close(l->passed.lock);
+        if (l->passed.endpoint >= 0)
+                close(l->passed.endpoint);
         if (l->lock >= 0)
                 close(l->lock);
 }
@@ -175,7 +183,8 @@ static int run_anew(void *arg, struct err *err)
 {
         struct life *l = arg;
         struct config *probe = NULL;
-        struct process_fds fds = {.state = state_fd(l->state), .lock = l->lock};
+        struct process_fds fds = {
+                .state = state_fd(l->state), .lock = l->lock, .endpoint = endpoint_get_fd(l->endpoint)};
         int r = settings_load(&probe, l->config_path, err);
 
         if (r < 0)
@@ -187,6 +196,7 @@ static int run_anew(void *arg, struct err *err)
                 return r;
         }
         fds.listen = server_get_fd(l->server, &fds.owns_socket);
+        fds.owns_endpoint = endpoint_is_own(l->endpoint);
         process_notify("RELOADING=1", -1);
         r = process_run_anew(l->program, l->argv, &fds, err);
         process_notify("READY=1", -1);
@@ -241,6 +251,45 @@ static int open_door(struct life *l)
                 TAKE_FD(l->passed.listen));
 }
 
+// There is a loopback port, or another than before: the service manager keeps it, should this process crash.
+static void on_port(void *arg)
+{
+        struct life *l = arg;
+        const struct broker_endpoint e = {
+                .url = endpoint_get_url(l->endpoint),
+                .token_file = endpoint_get_token_file(l->endpoint),
+                .kept = !endpoint_is_own(l->endpoint),
+        };
+
+        broker_set_endpoint(l->broker, &e);
+        if (l->port_stored) {
+                process_notify("FDSTOREREMOVE=1\nFDNAME=" PROCESS_ENDPOINT, -1);
+                process_notify("FDSTOREREMOVE=1\nFDNAME=" PROCESS_ENDPOINT_OWN, -1);
+        }
+        l->port_stored = true;
+        // FDPOLL=0: a socket that nobody listens on reads as hung up, and would be thrown out of the store.
+        process_notify(e.kept ? "FDSTORE=1\nFDPOLL=0\nFDNAME=" PROCESS_ENDPOINT
+                              : "FDSTORE=1\nFDPOLL=0\nFDNAME=" PROCESS_ENDPOINT_OWN,
+                endpoint_get_fd(l->endpoint));
+}
+
+static int open_endpoint(struct life *l, const struct broker_options *b)
+{
+        const struct endpoint_options e = {
+                .broker = l->broker,
+                .config = &l->config->endpoint,
+                .runtime_dir = l->runtime_dir,
+                .claim_path = b->claim_path,
+                .server_uid = b->server_uid,
+                .fd = TAKE_FD(l->passed.endpoint),
+                .own = l->passed.owns_endpoint,
+                .listening = on_port,
+                .arg = l,
+        };
+
+        return endpoint_new(&l->endpoint, &e);
+}
+
 static int start(struct life *l, const struct options *o, struct err *err)
 {
         struct broker_options b = {
@@ -279,6 +328,11 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 err_set(err, "cannot listen on %s: %s", l->socket_path, strerror(-r));
                 return r;
         }
+        r = open_endpoint(l, &b);
+        if (r < 0) {
+                err_set(err, "cannot set up the loopback endpoint: %s", strerror(-r));
+                return r;
+        }
         r = bus_service_new(&l->bus, l->broker);
         if (r < 0)
                 return r;
@@ -286,6 +340,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
                                                 .broker = l->broker,
                                                 .server = l->server,
                                                 .bus = l->bus,
+                                                .endpoint = l->endpoint,
                                                 .run_anew = run_anew,
                                                 .arg = l});
 }

@@ -122,6 +122,12 @@ int process_lock(int *ret, const char *dir, int inherited, int *ret_other, struc
         return 0;
 }
 
+static bool is_stored(const char *name)
+{
+        return strcmp(name, "state") == 0 || strcmp(name, PROCESS_ENDPOINT) == 0 ||
+               strcmp(name, PROCESS_ENDPOINT_OWN) == 0;
+}
+
 // Of systemd's store and of the process before there is one name for each; everything else is a socket to listen on.
 static void take_passed(struct process_fds *ret)
 {
@@ -130,18 +136,23 @@ static void take_passed(struct process_fds *ret)
         if (service_listen_fds(&f) < 0)
                 fprintf(stderr, "valetkey-broker: LISTEN_FDS makes no sense, ignoring what came with it\n");
         ret->state = service_take_fd(&f, "state");
+        ret->endpoint = service_take_fd(&f, PROCESS_ENDPOINT);
+        if (ret->endpoint < 0) {
+                ret->endpoint = service_take_fd(&f, PROCESS_ENDPOINT_OWN);
+                ret->owns_endpoint = ret->endpoint >= 0;
+        }
         for (size_t i = 0; i < f.n; i++) {
                 if (f.e[i].fd < 0)
                         continue;
-                // Our unit passes one socket.
-                if (ret->listen < 0 && strcmp(f.e[i].name, "state") != 0)
+                // Our unit passes one socket. What else came is older than what was taken, of the same name.
+                if (ret->listen < 0 && !is_stored(f.e[i].name))
                         ret->listen = f.e[i].fd;
                 else
                         close(f.e[i].fd);
         }
 }
 
-// "PID LISTEN OWNED STATE LOCK": descriptors by number, so that nothing has to be moved before it is sure that the
+// "PID LISTEN OWNED STATE LOCK ENDPOINT OWNED": descriptors by number, so that nothing has to be moved before it is sure that the
 // program can be run.
 #define RUN_ANEW_VARIABLE "VALETKEY_BROKER_FDS"
 
@@ -178,13 +189,15 @@ static void take_from_before(struct process_fds *ret)
                 OWNED,
                 STATE,
                 LOCK,
+                ENDPOINT,
+                ENDPOINT_OWNED,
                 N
         };
         const char *text = getenv(RUN_ANEW_VARIABLE);
         int v[N];
 
         if (text && read_numbers(text, v, N) && v[PID] == getpid()) {
-                static const int fds[] = {LISTEN, STATE, LOCK};
+                static const int fds[] = {LISTEN, STATE, LOCK, ENDPOINT};
 
                 for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
                         if (v[fds[i]] <= STDERR_FILENO || fcntl(v[fds[i]], F_SETFD, FD_CLOEXEC) < 0)
@@ -192,14 +205,16 @@ static void take_from_before(struct process_fds *ret)
                 *ret = (struct process_fds){.listen = v[LISTEN],
                         .state = v[STATE],
                         .lock = v[LOCK],
-                        .owns_socket = v[OWNED] == 1};
+                        .endpoint = v[ENDPOINT],
+                        .owns_socket = v[OWNED] == 1,
+                        .owns_endpoint = v[ENDPOINT_OWNED] == 1};
         }
         unsetenv(RUN_ANEW_VARIABLE);
 }
 
 void process_take_fds(struct process_fds *ret)
 {
-        *ret = (struct process_fds){.listen = -1, .state = -1, .lock = -1};
+        *ret = (struct process_fds){.listen = -1, .state = -1, .lock = -1, .endpoint = -1};
         take_passed(ret);
         take_from_before(ret);
 }
@@ -260,14 +275,14 @@ static int pass_on(const int *fds, size_t n)
 
 int process_run_anew(const char *program, char *const argv[], const struct process_fds *fds, struct err *err)
 {
-        const int all[] = {fds->listen, fds->state, fds->lock};
-        char text[80];
+        const int all[] = {fds->listen, fds->state, fds->lock, fds->endpoint};
+        char text[100];
         int r = check_program(program, err);
 
         if (r < 0)
                 return r;
-        snprintf(text, sizeof text, "%d %d %d %d %d", (int)getpid(), fds->listen, fds->owns_socket,
-                fds->state, fds->lock);
+        snprintf(text, sizeof text, "%d %d %d %d %d %d %d", (int)getpid(), fds->listen, fds->owns_socket,
+                fds->state, fds->lock, fds->endpoint, fds->owns_endpoint);
         r = setenv(RUN_ANEW_VARIABLE, text, 1) < 0 ? -errno : pass_on(all, ARRAY_SIZE(all));
         if (r == 0) {
                 execv(program, argv);

@@ -19,9 +19,12 @@ int process_lock(int *ret, const char *dir, int inherited, int *ret_other, struc
 
 // What was passed on by systemd (its socket, and what its descriptor store kept) or by this process before it ran itself
 // anew; -1 for what was not. The variables are removed.
+#define PROCESS_ENDPOINT     "endpoint"     // names in the store: the loopback port that valetkeyd keeps,
+#define PROCESS_ENDPOINT_OWN "endpoint-own" // or one of our own
 struct process_fds {
-        int listen, state, lock;
-        bool owns_socket; // listen was bound by the broker before
+        int listen, state, lock, endpoint;
+        bool owns_socket;   // listen was bound by the broker before
+        bool owns_endpoint; // so was endpoint: not kept by valetkeyd
 };
 void process_take_fds(struct process_fds *ret);
 

@@ -41,6 +41,7 @@ static void enter(struct restart *r, enum phase phase)
         r->phase = phase;
         r->since_boot_ms = c->boot_ms(c);
         server_pause(r->p.server, phase == CLOSING);
+        endpoint_pause(r->p.endpoint, phase == CLOSING);
         if (phase == IDLE)
                 timer_disarm(r->timer);
         else
@@ -49,7 +50,8 @@ static void enter(struct restart *r, enum phase phase)
 
 static bool callers_wait(const struct restart *r)
 {
-        return server_is_waiting(r->p.server) || !bus_service_is_idle(r->p.bus);
+        return server_is_waiting(r->p.server) || !bus_service_is_idle(r->p.bus) ||
+               endpoint_is_waiting(r->p.endpoint);
 }
 
 static void go(struct restart *r)
@@ -74,7 +76,7 @@ static void on_timer(void *arg)
                         enter(r, CLOSING);
                 return;
         }
-        if ((!server_is_idle(r->p.server) && ms < SILENT_MS) || (callers_wait(r) && ms < LAST_CALLER_MS))
+        if (((!server_is_idle(r->p.server) || !endpoint_is_idle(r->p.endpoint)) && ms < SILENT_MS) || (callers_wait(r) && ms < LAST_CALLER_MS))
                 timer_arm_in(r->timer, CLOSING_MS);
         else if (broker_is_refreshing(r->p.broker))
                 enter(r, CALM);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bus_service.h"
+#include "endpoint.h"
 #include "server.h"
 
 struct restart;
@@ -14,6 +15,7 @@ struct restart_parts {
         struct broker *broker;
         struct server *server;
         struct bus_service *bus;
+        struct endpoint *endpoint;
         int (*run_anew)(void *arg, struct err *err); // returns only when it could not
         void *arg;
 };

@@ -65,6 +65,15 @@ static json_t *role_json(const struct role *r)
                 duration_json(r));
 }
 
+static json_t *endpoint_json(const struct broker *b)
+{
+        const struct broker_endpoint *e = broker_get_endpoint(b);
+
+        if (!e->url || !e->url[0])
+                return json_null();
+        return json_pack("{s:s, s:s, s:b}", "url", e->url, "token_file", e->token_file, "kept", e->kept);
+}
+
 // json_array_append_new takes its value, also on failure and where it is NULL.
 static int fill(const struct broker *b, json_t *identities, json_t *roles)
 {
@@ -99,6 +108,8 @@ int broker_status(const struct broker *b, struct buf *out)
         if (json_object_set_new(top, "identities", identities) < 0)
                 r = -ENOMEM;
         if (json_object_set_new(top, "roles", roles) < 0)
+                r = -ENOMEM;
+        if (json_object_set_new(top, "endpoint", endpoint_json(b)) < 0)
                 r = -ENOMEM;
         if (r == 0 &&
                 (json_dump_callback(top, append, out, JSON_COMPACT) < 0 || buf_append_char(out, '\n') < 0))

@@ -65,7 +65,7 @@ struct config_role {
         char *sts_endpoint; // NULL: by sts_region
         char *ca_file;      // for STS; NULL: the system's
         enum config_choice use_fips, use_dual_stack; // of the endpoint by sts_region
-        bool by_name_only;  // ambient = no: only for callers that name it
+        bool by_name_only;                           // ambient = no: only for callers that name it
         enum config_confirm confirm;
         int64_t confirm_for_s; // how long a "yes" is remembered; 0: for that one hand-out
 };
@@ -88,6 +88,11 @@ struct config_signin {         // valetkeyd
         unsigned max_flows, max_flows_per_rhost; // concurrent sign-ins (64, 4); one per user always
 };
 
+struct config_endpoint {         // the user's loopback port
+        bool imds, container;    // which services are there; both unless told
+        bool allow_root_callers; // programs of root's get what this user's do
+};
+
 struct config {
         struct config_identity *identities;
         size_t n_identities;
@@ -98,6 +103,7 @@ struct config {
         struct config_app *apps;
         size_t n_apps;
         struct config_signin signin;
+        struct config_endpoint endpoint;
 };
 
 // How the files are found: DIR/valetkey.conf, then DIR/valetkey.conf.d/*.conf in byte order; later files win key

@@ -13,7 +13,7 @@
 
 // A sign-in that outlives its sessions ends all the same.
 #define KEPT_GRANT_AGE_S (24 * 3600)
-#define CONFIRM_FOR_S 900
+#define CONFIRM_FOR_S    900
 
 // The setting that decides a key of a section: its own, or for inherited ones that of the account or of
 // [defaults]; NULL: none.
@@ -134,6 +134,9 @@ static int apply_others(struct builder *b)
                         break;
                 case CONFIG_SIGNIN:
                         base = &c->signin;
+                        break;
+                case CONFIG_ENDPOINT:
+                        base = &c->endpoint;
                         break;
                 case CONFIG_DEFAULTS:
                         base = &b->defaults;
@@ -488,6 +491,7 @@ int config_build(struct config *ret, const struct draft *d, struct err *err)
 
         ret->signin = (struct config_signin){
                 .handle_life_s = 120, .grant_life_s = 600, .max_flows = 64, .max_flows_per_rhost = 4};
+        ret->endpoint = (struct config_endpoint){.imds = true, .container = true};
         r = allocate(&b);
         if (r == 0)
                 r = apply_others(&b);

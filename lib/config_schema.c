@@ -312,6 +312,7 @@ static const struct {
         [CONFIG_TEMPLATE] = {"role-template", true},
         [CONFIG_SIGNIN] = {"signin", false},
         [CONFIG_APP] = {"app", true},
+        [CONFIG_ENDPOINT] = {"endpoint", false},
 };
 
 // clang-format off
@@ -323,6 +324,7 @@ static const struct {
         {"role-template " key, CONFIG_TEMPLATE, offsetof(struct config_template, field), __VA_ARGS__}
 #define S(key, field, ...) {"signin " key,   CONFIG_SIGNIN,   offsetof(struct config_signin, field),   __VA_ARGS__}
 #define P(key, field, ...) {"app " key,      CONFIG_APP,      offsetof(struct config_app, field),      __VA_ARGS__}
+#define E(key, field, ...) {"endpoint " key, CONFIG_ENDPOINT, offsetof(struct config_endpoint, field), __VA_ARGS__}
 
 static const struct config_key keys[] = {
         // key                           field                        admin  inh.   reader
@@ -413,6 +415,10 @@ static const struct config_key keys[] = {
         P("roles",                       roles,                       false, false, config_set_role_patterns),
         P("session_policy",              session_policy,              false, false, set_path),
         P("session_name",                session_name,                false, false, config_set_session_name),
+
+        E("imds",                        imds,                        false, false, set_bool),
+        E("container",                   container,                   false, false, set_bool),
+        E("allow_root_callers",          allow_root_callers,          false, false, set_bool),
 };
 // clang-format on
 _Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "more keys than a section has room for");

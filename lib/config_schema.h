@@ -14,6 +14,7 @@ enum config_kind {
         CONFIG_TEMPLATE,
         CONFIG_SIGNIN,
         CONFIG_APP,
+        CONFIG_ENDPOINT,
         CONFIG_KINDS_
 };
 

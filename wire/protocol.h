@@ -14,6 +14,10 @@ enum msg_type {
         MSG_DROP = 5,          // → handle: forget it; ← MSG_OK
         MSG_CLOSE = 6,         // → user: a session of the user closed (a hint); ← MSG_OK
 
+        MSG_PORT =
+                7, // → uid: which port is the user's; ← MSG_OK with port. On claim.sock: → (nothing): mine; ← MSG_OK
+        // with port and the socket that is bound to it
+
         // claim.sock: a user's broker (peer uid = that user) and valetkeyd
         MSG_CLAIM = 16, // → (nothing): is a grant of mine waiting?
         MSG_GRANT = 17, // ← grant_id, grant: here; or MSG_ERROR with OUTCOME_NOTHING
@@ -56,6 +60,7 @@ enum msg_tag {
         TAG_URI_COMPLETE = 19,
         TAG_USER_CODE = 20,
         TAG_REQUEST_ID = 21,
+        TAG_PORT = 22, // u32
 };
 
 #define HANDLE_HEX 32 // digits of a handle, without NUL

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The uid decides first, by the socket at the other end. Then the sandbox, by the cgroup the socket was made in; where the
+// kernel does not say that, by the processes that hold the socket, which must all be of one kind.
+#include "endpoint_internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define DOOR "endpoint" // the request says which of the two it is
+
+// Whether that process has the socket of that inode open. A process that hides its descriptors has none for us.
+static bool holds(int proc, const char *pid, uint64_t inode)
+{
+        char path[32], want[40], target[40];
+        bool found = false;
+        const struct dirent *d;
+        DIR *dir;
+        int fd;
+
+        snprintf(path, sizeof path, "%s/fd", pid);
+        snprintf(want, sizeof want, "socket:[%llu]", (unsigned long long)inode);
+        fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        dir = fd >= 0 ? fdopendir(fd) : NULL;
+        if (!dir) {
+                if (fd >= 0)
+                        close(fd);
+                return false;
+        }
+        while (!found && (d = readdir(dir))) {
+                ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof target - 1);
+
+                if (n > 0) {
+                        target[n] = 0;
+                        found = strcmp(target, want) == 0;
+                }
+        }
+        closedir(dir);
+        return found;
+}
+
+static bool is_number(const char *s)
+{
+        return *s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 10;
+}
+
+// By the processes of that user that hold the socket. 0; -ESRCH: none can be seen; -EXDEV: they are not all of one kind.
+static int caller_from_inode(struct caller *ret, const struct sock_owner *o)
+{
+        DIR *proc = opendir("/proc");
+        const struct dirent *d;
+        int r = -ESRCH;
+
+        if (!proc)
+                return -errno;
+        while ((r == 0 || r == -ESRCH) && (d = readdir(proc))) {
+                struct caller c;
+                struct stat st;
+
+                if (!is_number(d->d_name) || fstatat(dirfd(proc), d->d_name, &st, 0) < 0 ||
+                        st.st_uid != o->uid || !holds(dirfd(proc), d->d_name, o->inode))
+                        continue;
+                if (caller_from_pid(&c, (pid_t)strtol(d->d_name, NULL, 10), o->uid, DOOR) < 0)
+                        continue; // ended meanwhile, or hides: another one may tell
+                if (r == 0 && (c.kind != ret->kind || strcmp(c.app, ret->app) != 0))
+                        r = -EXDEV;
+                else
+                        r = 0;
+                *ret = c;
+        }
+        closedir(proc);
+        return r;
+}
+
+static void refuse_user(struct endpoint_conn *c, uid_t uid)
+{
+        unsigned own = (unsigned)geteuid();
+
+        if (uid == 0)
+                err_set(&c->refusal,
+                        "the program that asks is root's (uid 0), and this port serves uid %u only. Run it "
+                        "without sudo, or set allow_root_callers = yes in [endpoint] of valetkey.conf",
+                        own);
+        else
+                err_set(&c->refusal,
+                        "the program that asks is of uid %u, and this port serves uid %u only. Each user has "
+                        "a "
+                        "port of his own, see: valetkey status",
+                        (unsigned)uid, own);
+}
+
+static void refuse_unknown(struct endpoint_conn *c, int r)
+{
+        err_set(&c->refusal, "whose connection this is cannot be told (%s), so nothing is handed out",
+                r == SOCK_OWNER_E_NONE || r == SOCK_OWNER_E_CLOSED
+                        ? "its other end is closed, or in another network namespace"
+                : r == SOCK_OWNER_E_UNCLEAR ? "the kernel's answer is not clear"
+                                            : "the kernel does not say");
+}
+
+void endpoint_caller_find(struct endpoint_conn *c)
+{
+        struct sock_owner o = {0};
+        int r = peer_owner_find(c->endpoint->owners, c->fd, &o);
+
+        c->caller = (struct caller){.uid = (uid_t)-1, .door = DOOR};
+        c->stranger = true;
+        if (r != 0) {
+                refuse_unknown(c, r);
+                return;
+        }
+        c->caller.uid = o.uid;
+        if (o.uid != geteuid() && !(o.uid == 0 && c->endpoint->config->allow_root_callers)) {
+                refuse_user(c, o.uid);
+                return;
+        }
+        c->stranger = false;
+        r = o.cgroup_id ? caller_from_cgroup(&c->caller, o.cgroup_id, o.uid, DOOR) : -EOPNOTSUPP;
+        if (r == -EOPNOTSUPP || r == -ENOENT)
+                r = caller_from_inode(&c->caller, &o);
+        if (r == -EXDEV)
+                err_set(&c->refusal, "several programs hold this connection, and not all are of one sandbox");
+        else if (r < 0)
+                caller_refusal(&c->refusal, r);
+}
