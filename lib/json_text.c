@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Runs of bytes that need no escape are copied as runs: a session token is most of a document.
 #include "json_text.h"
 
 int json_text_string(struct buf *out, const char *s, size_t n)
