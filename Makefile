@@ -200,6 +200,7 @@ demo:
 
 check:
 	@packaging/deps build test
+	@tests/rig/rootfs $(B)
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all tests

@@ -280,8 +280,11 @@ int main(int argc, char *argv[])
                 return fail(OUTCOME_UNKNOWN_ROLE, NULL);
         role = argv[1];
         r = connect_and_ask(argv[1], deadline);
-        // A broker that was killed is started again, and the socket stays: one more question, of the next one.
-        if (r == GONE)
+        // A broker that was killed is started again, and the socket stays: one more question, of the next one. No answer
+        // has come yet; and the broker wants to see who asks.
+        if (r == GONE) {
+                prctl(PR_SET_DUMPABLE, 1);
                 r = connect_and_ask(argv[1], deadline);
+        }
         return r == GONE ? fail(OUTCOME_NO_BROKER, "the broker closed the connection without an answer") : r;
 }

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import riglib  # noqa: E402
 from sandbox_client import box, own  # noqa: E402
 from worldlib import SEVERAL, World  # noqa: E402
 
@@ -55,6 +56,17 @@ def shared_world(one_world):
     yield one_world
     one_world.clear_all()
     assert one_world.pids("valetkeyd") + one_world.pids("valetkey-broker") == before, "a daemon did not survive this"
+
+
+@pytest.fixture(scope="module")
+def rig():
+    """A Debian under a real systemd with our build in it (riglib.py), for a whole file."""
+    why = riglib.unavailable()
+    if why:
+        pytest.skip(why)
+    r = riglib.Rig()
+    yield r
+    r.close()
 
 
 def pytest_generate_tests(metafunc):
