@@ -8,13 +8,9 @@
 #include "bucket.h"
 #include "log.h"
 #include "parting.h"
-#include "schedule.h"
+#include "roles.h"
 #include "sign_in.h"
 #include "store.h"
-#include "web_identity.h"
-#include "chain.h"
-
-#include <inttypes.h>
 
 #define LOOK_EVERY_MS        INT64_C(1000)
 #define REFRESH_ALL_AT_ONCE  3u
@@ -22,7 +18,6 @@
 
 struct identity {
         struct keeper *keeper;
-        struct web_identity web;
         struct parting *parting;
 };
 
@@ -33,10 +28,9 @@ struct broker {
         struct claims *claims;
         struct identity *identities;
         struct keeper **keepers; // the same in the order of the configuration, for those who ask
-        struct role **roles;
+        struct roles *roles;
         struct store *store;
-        struct chain *chains; // by role; unused for web-identity roles
-        size_t n_identities, n_roles;
+        size_t n_identities;
         struct bucket refresh_all;
         int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
         const struct broker_events *events;
@@ -46,43 +40,13 @@ struct broker {
 
 // ---- what roles tell
 
-static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
+static void on_rotated(struct role *r, void *arg)
 {
         struct broker *b = arg;
-        const struct config_role *conf = role_get_config(r);
-        const struct clock *clock = loop_clock(b->loop);
-        int64_t life = role_get_expiration_s(r) - clock_wall_s(clock);
 
-        log_event(LOG_E_NOTICE, "role.assumed",
-                "role=%s role_arn=%s session=%s access_key_id=%s request_id=%s expires=%" PRId64, conf->name,
-                conf->role_arn, c->assumed_role_arn ? c->assumed_role_arn : "-", c->access_key_id,
-                c->request_id ? c->request_id : "-", c->expiration_s);
-        if (life <= SCHEDULE_SHORT_S && conf->duration_s > SCHEDULE_SHORT_S / 2)
-                log_event(LOG_E_WARNING, "role.short_session", "role=%s life=%" PRId64 " hint=%s", conf->name,
-                        life, "some SDKs ask anew on every call for sessions of 15 minutes; raise duration");
         store_save_soon(b->store);
         if (b->events && b->events->role_rotated)
                 b->events->role_rotated(r, b->arg);
-}
-
-static void on_refused(struct role *r, void *arg _unused_)
-{
-        const char *text, *request_id;
-        enum outcome o = role_get_last_error(r, &text, &request_id);
-
-        log_event(o == OUTCOME_NEEDS_LOGIN ? LOG_E_NOTICE : LOG_E_WARNING, "role.refused",
-                "role=%s role_arn=%s outcome=%s request_id=%s reason=%s", role_get_config(r)->name,
-                role_get_config(r)->role_arn, outcome_info(o)->id, request_id[0] ? request_id : "-", text);
-}
-
-static void on_shortened(struct role *r, void *arg _unused_)
-{
-        const struct config_role *conf = role_get_config(r);
-
-        log_event(LOG_E_WARNING, "role.duration_refused",
-                "role=%s role_arn=%s asked=%" PRId64 " given=%" PRId64 " hint=%s", conf->name, conf->role_arn,
-                conf->duration_s, role_get_duration_s(r),
-                "raise the role's MaxSessionDuration, or lower duration here");
 }
 
 static void on_role_changed(struct role *r, void *arg)
@@ -94,20 +58,30 @@ static void on_role_changed(struct role *r, void *arg)
                 b->events->role_changed(r, b->arg);
 }
 
-// ---- what keepers tell
-
-static bool is_of(const struct role *r, const struct keeper *k)
+static void on_role_added(struct role *r, void *arg)
 {
-        return strcmp(role_get_config(r)->identity, keeper_get_config(k)->name) == 0;
+        struct broker *b = arg;
+
+        if (b->events && b->events->role_added)
+                b->events->role_added(r, b->arg);
 }
+
+static void on_role_removed(struct role *r, void *arg)
+{
+        struct broker *b = arg;
+
+        store_save_soon(b->store);
+        if (b->events && b->events->role_removed)
+                b->events->role_removed(r, b->arg);
+}
+
+// ---- what keepers tell
 
 static void on_granted(struct keeper *k, bool same_person, void *arg)
 {
         struct broker *b = arg;
 
-        for (size_t i = 0; i < b->n_roles; i++)
-                if (is_of(b->roles[i], k))
-                        role_grant_new(b->roles[i], same_person);
+        roles_signed_in(b->roles, k, same_person);
 }
 
 // What lives is served to its end when a provider ends a grant; a person who signs out ends it at once.
@@ -115,14 +89,15 @@ static void on_ended(struct keeper *k, bool signed_out, void *arg)
 {
         struct broker *b = arg;
 
-        for (size_t i = 0; signed_out && i < b->n_roles; i++)
-                if (is_of(b->roles[i], k))
-                        role_drop(b->roles[i], true, NULL);
+        if (signed_out)
+                roles_sign_out(b->roles, k);
 }
 
-static void on_tokens(struct keeper *k _unused_, void *arg)
+static void on_tokens(struct keeper *k, void *arg)
 {
         struct broker *b = arg;
+
+        roles_follow(b->roles, k);
 
         if (b->store)
                 store_save(b->store); // it says itself why not, and what is no longer true is cleared
@@ -204,9 +179,18 @@ struct loop *broker_loop(struct broker *b)
         return b->loop;
 }
 
+struct keeper *broker_get_claims_keeper(struct broker *b, size_t n)
+{
+        for (size_t i = 0; i < b->n_identities; i++)
+                if (b->config->identities[i].roles_claim &&
+                        keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN && n-- == 0)
+                        return b->keepers[i];
+        return NULL;
+}
+
 enum outcome broker_find_role(struct broker *b, const char *name, struct role **ret, struct err *err)
 {
-        const struct config_role *conf;
+        struct keeper *k;
 
         if (!name || !name[0])
                 name = b->config->default_role;
@@ -214,13 +198,19 @@ enum outcome broker_find_role(struct broker *b, const char *name, struct role **
                 err_set(err, "no role was named, and no default_role is configured. See: valetkey roles");
                 return OUTCOME_UNKNOWN_ROLE;
         }
-        conf = config_find_role(b->config, name);
-        if (!conf) {
+        *ret = roles_find(b->roles, name);
+        if (*ret)
+                return OUTCOME_OK;
+        k = broker_get_claims_keeper(b, 0);
+        if (!k) {
                 err_set(err, "no role %s is configured. See: valetkey roles", name);
                 return OUTCOME_UNKNOWN_ROLE;
         }
-        *ret = b->roles[conf - b->config->roles];
-        return OUTCOME_OK;
+        err_set(err,
+                "no role %s is configured, and identity %s, whose claim names roles, is not signed in. Run: "
+                "valetkey login",
+                name, keeper_get_config(k)->name);
+        return OUTCOME_NEEDS_LOGIN;
 }
 
 enum outcome broker_find_identity(struct broker *b, const char *name, struct keeper **ret, struct err *err)
@@ -245,10 +235,14 @@ enum outcome broker_find_identity(struct broker *b, const char *name, struct kee
         return OUTCOME_OK;
 }
 
+const char *broker_get_complaint(const struct broker *b, const struct keeper *k)
+{
+        return roles_get_complaint(b->roles, k);
+}
+
 size_t broker_roles(const struct broker *b, struct role *const **ret)
 {
-        *ret = b->roles;
-        return b->n_roles;
+        return roles_list(b->roles, ret);
 }
 
 size_t broker_identities(const struct broker *b, struct keeper *const **ret)
@@ -302,6 +296,8 @@ bool broker_is_busy(const struct broker *b)
 enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err)
 {
         const struct clock *c = loop_clock(b->loop);
+        struct role *const *list;
+        size_t n = roles_list(b->roles, &list);
 
         if (r)
                 return role_refresh(r, err);
@@ -309,11 +305,10 @@ enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err)
                 err_set(err, "all roles were fetched anew a moment ago; try again later, or name one");
                 return OUTCOME_THROTTLED;
         }
-        for (size_t i = 0; i < b->n_roles; i++)
-                if (role_get_state(b->roles[i]) != ROLE_EMPTY &&
-                        role_refresh(b->roles[i], NULL) != OUTCOME_OK)
+        for (size_t i = 0; i < n; i++)
+                if (role_get_state(list[i]) != ROLE_EMPTY && role_refresh(list[i], NULL) != OUTCOME_OK)
                         log_event(LOG_E_INFO, "role.refresh_refused", "role=%s",
-                                role_get_config(b->roles[i])->name);
+                                role_get_config(list[i])->name);
         return OUTCOME_OK;
 }
 
@@ -335,7 +330,6 @@ static int make_identities(struct broker *b)
 
                 if (r < 0)
                         return r;
-                web_identity_init(&id->web, id->keeper, b->http);
                 b->keepers[i] = id->keeper;
                 b->n_identities++;
                 r = parting_new(&id->parting, id->keeper, b->claims);
@@ -345,46 +339,16 @@ static int make_identities(struct broker *b)
         return 0;
 }
 
-static struct source *source_of(struct broker *b, size_t i, struct identity *id)
-{
-        const struct config_role *conf = &b->config->roles[i], *from;
-
-        if (!conf->source_role)
-                return &id->web.source;
-        from = config_find_role(b->config, conf->source_role);
-        chain_init(&b->chains[i], &b->roles[from - b->config->roles], id->keeper, b->http);
-        if (conf->duration_capped)
-                log_event(LOG_E_WARNING, "role.duration_capped", "role=%s seconds=%d hint=%s", conf->name,
-                        STS_DURATION_CHAINED_S, "AWS ends chained sessions after an hour");
-        return &b->chains[i].source;
-}
-
 static int make_roles(struct broker *b)
 {
-        static const struct role_events events = {.obtained = on_obtained,
-                .refused = on_refused,
-                .changed = on_role_changed,
-                .shortened = on_shortened};
+        static const struct roles_events events = {.changed = on_role_changed,
+                .rotated = on_rotated,
+                .added = on_role_added,
+                .removed = on_role_removed};
+        const struct roles_parts parts = {
+                .loop = b->loop, .http = b->http, .config = b->config, .keepers = b->keepers};
 
-        b->roles = calloc(b->config->n_roles + 1, sizeof *b->roles);
-        b->chains = calloc(b->config->n_roles + 1, sizeof *b->chains);
-        if (!b->roles || !b->chains)
-                return -ENOMEM;
-        for (size_t i = 0; i < b->config->n_roles; i++) {
-                const struct config_role *conf = &b->config->roles[i];
-                const struct config_identity *id =
-                        conf->identity ? config_find_identity(b->config, conf->identity) : NULL;
-                int r;
-
-                if (!id)
-                        return -EINVAL; // the reader lets no such role through
-                r = role_new(&b->roles[i], b->loop, conf,
-                        source_of(b, i, &b->identities[id - b->config->identities]), &events, b);
-                if (r < 0)
-                        return r;
-                b->n_roles++;
-        }
-        return 0;
+        return roles_new(&b->roles, &parts, &events, b);
 }
 
 static int make_store(struct broker *b, struct state *state)
@@ -442,19 +406,13 @@ struct broker *broker_free(struct broker *b)
                 return NULL;
         b->events = NULL;
         b->store = store_free(b->store);
-        // Flights first: a chained role's waits at another role.
-        for (size_t i = 0; i < b->n_roles; i++)
-                role_stop(b->roles[i]);
-        for (size_t i = 0; i < b->n_roles; i++)
-                role_free(b->roles[i]);
+        roles_free(b->roles);
         for (size_t i = 0; i < b->n_identities; i++) {
                 parting_free(b->identities[i].parting);
                 sign_in_abort(b->identities[i].keeper);
                 keeper_free(b->identities[i].keeper);
         }
         claims_free(b->claims);
-        free(b->roles);
-        free(b->chains);
         free(b->identities);
         free(b->keepers);
         config_unref(b->config);

@@ -24,6 +24,9 @@ struct broker *broker_free(struct broker *b); // after the doors; wipes everythi
 struct broker_events {
         void (*role_changed)(struct role *r, void *arg);
         void (*role_rotated)(struct role *r, void *arg);
+        // One that a claim brought: it can be found from now on, and it is freed next.
+        void (*role_added)(struct role *r, void *arg);
+        void (*role_removed)(struct role *r, void *arg);
         void (*identity_changed)(struct keeper *k, void *arg);
 };
 void broker_listen(struct broker *b, const struct broker_events *events, void *arg);
@@ -36,9 +39,14 @@ void broker_set_endpoint(struct broker *b, const struct broker_endpoint *e);
 const struct broker_endpoint *broker_get_endpoint(const struct broker *b);
 
 struct loop *broker_loop(struct broker *b);
-// name NULL or "": the default. Otherwise UNKNOWN_ROLE or UNKNOWN_IDENTITY with a sentence.
+// name NULL or "": the default. Otherwise UNKNOWN_ROLE or UNKNOWN_IDENTITY with a sentence; NEEDS_LOGIN where the claim of
+// an identity that is not signed in may bring the role.
 enum outcome broker_find_role(struct broker *b, const char *name, struct role **ret, struct err *err);
 enum outcome broker_find_identity(struct broker *b, const char *name, struct keeper **ret, struct err *err);
+// The n-th identity that is not signed in and whose claim names roles; NULL behind the last.
+struct keeper *broker_get_claims_keeper(struct broker *b, size_t n);
+const char *broker_get_complaint(
+        const struct broker *b, const struct keeper *k); // why some of its roles are none; ""
 size_t broker_roles(const struct broker *b, struct role *const **ret);
 size_t broker_identities(const struct broker *b, struct keeper *const **ret);
 

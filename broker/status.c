@@ -16,19 +16,20 @@ static json_t *text_or_null(const char *s)
         return s && s[0] ? json_string(s) : json_null();
 }
 
-static json_t *identity_json(const struct keeper *k)
+static json_t *identity_json(const struct broker *b, const struct keeper *k)
 {
         const struct config_identity *conf = keeper_get_config(k);
         const struct grant *g = keeper_get_grant(k);
 
-        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "name", conf->name,
-                "type", source_type_name(conf->type), "issuer", conf->issuer, "state",
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "name",
+                conf->name, "type", source_type_name(conf->type), "issuer", conf->issuer, "state",
                 keeper_state_name(keeper_get_state(k)), "subject", text_or_null(g ? g->subject : NULL),
                 "display", text_or_null(g ? g->display : NULL), "signed_in_at",
                 time_or_null(g ? g->signed_in_at_s : 0), "id_token_expires_at",
                 time_or_null(g ? g->id_token_exp_s : 0), "grant_expires_at",
                 time_or_null(g ? g->refresh_exp_s : 0), "refreshable", g && g->refresh_token, "reason",
-                text_or_null(keeper_get_reason(k)));
+                text_or_null(keeper_get_reason(k)), "roles_claim", text_or_null(conf->roles_claim),
+                "roles_refused", text_or_null(broker_get_complaint(b, k)));
 }
 
 static json_t *error_json(const struct role *r)
@@ -54,15 +55,16 @@ static json_t *role_json(const struct role *r)
         const struct config_role *conf = role_get_config(r);
         const struct sts_credentials *c = role_get_credentials(r);
 
-        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
                 conf->name, "role_arn", conf->role_arn, "source_role", text_or_null(conf->source_role),
                 "source", source_type_name(role_get_source(r)->type), "identity", conf->identity, "region",
                 text_or_null(conf->region), "state", role_state_name(role_get_state(r)), "expires_at",
                 time_or_null(role_get_expiration_s(r)), "next_rotation_at",
                 time_or_null(role_get_next_rotation_s(r)), "access_key_id",
                 text_or_null(c ? c->access_key_id : NULL), "assumed_role_arn",
-                text_or_null(c ? c->assumed_role_arn : NULL), "last_error", error_json(r), "duration",
-                duration_json(r));
+                text_or_null(c ? c->assumed_role_arn : NULL), "packed_policy_percent",
+                c && c->packed_policy_size >= 0 ? json_integer(c->packed_policy_size) : json_null(),
+                "last_error", error_json(r), "duration", duration_json(r));
 }
 
 static json_t *endpoint_json(const struct broker *b)
@@ -82,7 +84,7 @@ static int fill(const struct broker *b, json_t *identities, json_t *roles)
         size_t n = broker_identities(b, &k);
 
         for (size_t i = 0; i < n; i++)
-                if (json_array_append_new(identities, identity_json(k[i])) < 0)
+                if (json_array_append_new(identities, identity_json(b, k[i])) < 0)
                         return -ENOMEM;
         n = broker_roles(b, &r);
         for (size_t i = 0; i < n; i++)

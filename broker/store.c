@@ -103,13 +103,16 @@ static int put_grants(struct store *s, struct buf *out)
 
 static int put_sessions(struct store *s, struct buf *out)
 {
+        struct role *const *list;
+        size_t n = roles_list(s->p.roles, &list);
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < s->p.config->n_roles; i++) {
-                const struct sts_credentials *c = role_get_credentials(s->p.roles[i]);
-                struct role_times t = role_get_times(s->p.roles[i]);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                const struct config_role *conf = role_get_config(list[i]);
+                const struct sts_credentials *c = role_get_credentials(list[i]);
+                struct role_times t = role_get_times(list[i]);
                 struct state_session x = {
-                        .role = s->p.config->roles[i].name,
+                        .role = conf->name,
                         .lifetime_ms = t.lifetime_ms,
                         .expires_boot_ms = t.expires_boot_ms,
                         .next_try_boot_ms = t.next_try_boot_ms,
@@ -118,7 +121,7 @@ static int put_sessions(struct store *s, struct buf *out)
                 if (!c)
                         continue;
                 x.credentials = *c;
-                r = print_of(x.print, s->p.config, &s->p.config->roles[i]);
+                r = print_of(x.print, s->p.config, conf);
                 if (r == 0)
                         r = state_put_session(out, &x);
                 // One that is too odd or one too many is fetched anew after a restart; the others need not be.
@@ -215,13 +218,13 @@ static unsigned take_grants(struct store *s, struct state_data *d, bool pending)
         return n;
 }
 
-static bool restore_session(struct store *s, const struct config_role *conf, struct sts_credentials *c,
-        const struct role_times *t)
+static bool restore_session(
+        struct store *s, struct role *role, struct sts_credentials *c, const struct role_times *t)
 {
-        const struct config_identity *id = config_find_identity(s->p.config, conf->identity);
+        const struct config_identity *id = config_find_identity(s->p.config, role_get_config(role)->identity);
         struct keeper *k = s->p.keepers[id - s->p.config->identities];
 
-        if (!role_restore(s->p.roles[conf - s->p.config->roles], c, t))
+        if (!role_restore(role, c, t))
                 return false;
         // Its grant ended before: the session lives to its end, but not into somebody else's sign-in.
         if (!keeper_get_grant(k))
@@ -233,12 +236,12 @@ static int take_sessions(struct store *s, struct state_data *d, unsigned *ret_n)
 {
         for (size_t i = 0; i < d->n_sessions; i++) {
                 struct state_session *x = &d->sessions[i];
-                const struct config_role *conf = config_find_role(s->p.config, x->role);
+                struct role *role = roles_find(s->p.roles, x->role);
                 const struct role_times t = {.lifetime_ms = x->lifetime_ms,
                         .expires_boot_ms = x->expires_boot_ms,
                         .next_try_boot_ms = x->next_try_boot_ms};
                 char print[STATE_PRINT_MAX];
-                int r = conf ? print_of(print, s->p.config, conf) : -ENOENT;
+                int r = role ? print_of(print, s->p.config, role_get_config(role)) : -ENOENT;
 
                 if (r == -ENOMEM)
                         return r;
@@ -246,7 +249,7 @@ static int take_sessions(struct store *s, struct state_data *d, unsigned *ret_n)
                         log_event(LOG_E_NOTICE, "state.dropped", "role=%s reason=%s", x->role,
                                 "the configuration no longer has it as it was");
                 else
-                        *ret_n += restore_session(s, conf, &x->credentials, &t);
+                        *ret_n += restore_session(s, role, &x->credentials, &t);
         }
         return 0;
 }
@@ -271,6 +274,8 @@ int store_restore(struct store *s)
                 return r;
         claims_set_used(s->p.claims, d.head.used_id, d.head.used_print);
         n_grants = take_grants(s, &d, false);
+        for (size_t i = 0; i < s->p.config->n_identities; i++)
+                roles_follow(s->p.roles, s->p.keepers[i]); // some have sessions among those that follow
         r = take_sessions(s, &d, &n_sessions);
         // Last, for it may be another person's: then the sessions of the one before go at once.
         n_grants += take_grants(s, &d, true);

@@ -5,17 +5,17 @@
 #pragma once
 
 #include "keeper.h"
-#include "role.h"
+#include "roles.h"
 #include "state.h"
 
 struct store;
-// All borrowed; as many keepers and roles as the configuration has identities and roles, in its order.
+// All borrowed; as many keepers as the configuration has identities, in its order.
 struct store_parts {
         struct loop *loop;
         struct state *state;
         const struct config *config;
         struct keeper *const *keepers;
-        struct role *const *roles;
+        struct roles *roles;
         struct claims *claims;
 };
 int store_new(struct store **ret, const struct store_parts *p) _must_check_;

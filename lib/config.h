@@ -29,6 +29,7 @@ struct config_identity {
         char *username_strip;      // NULL
         char **allow_groups;       // NULL-terminated; NULL: no group rule
         char *groups_claim;        // "groups"
+        char *roles_claim;         // NULL; the claim that names roles: config_claimed_role()
         bool revocation_per_grant; // revocation = per-grant | none (default none)
         enum logout_policy logout;
         int64_t max_grant_age_s; // longest time since the sign-in; 0: no limit, which is never so with LOGOUT_KEEP
@@ -93,13 +94,15 @@ struct config_endpoint {         // the user's loopback port
         bool allow_root_callers; // programs of root's get what this user's do
 };
 
+struct config_shared;
 struct config {
         struct config_identity *identities;
         size_t n_identities;
         struct config_role *roles;
         size_t n_roles;
         struct config_role **by_name; // the same roles in order of their names
-        char *default_role;           // NULL
+        char *default_role; // NULL; of the configuration or, where an identity has roles_claim, of a claim
+        struct config_shared *shared; // what roles that a claim names are made of
         struct config_app *apps;
         size_t n_apps;
         struct config_signin signin;
@@ -130,6 +133,12 @@ DEFINE_CLEANUP(struct config *, config_unref);
 
 const struct config_role *config_find_role(const struct config *c, const char *name);
 const struct config_identity *config_find_identity(const struct config *c, const char *name);
+
+// The role that an ARN in an identity's roles_claim becomes. The configuration is not changed by it, and must outlive it.
+// 0; -EEXIST: that role is configured, by that name; -EBADMSG: it cannot be one (err names it and says why); -ENOMEM.
+int config_claimed_role(struct config_role **ret, const struct config *c, const struct config_identity *id,
+        const char *arn, struct err *err) _must_check_;
+struct config_role *config_role_free(struct config_role *r); // of config_claimed_role()
 
 // The tag of a key in a list like config_role's, "key=value"; STS ignores case. NULL where there is none.
 const char *config_find_tag(char *const *tags, const char *key);

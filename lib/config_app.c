@@ -60,15 +60,19 @@ static int check_unique(const struct builder *b, size_t i)
         return 0;
 }
 
-// Session policies of one session add up: one more would widen what the role's own leaves.
+bool config_app_widens(const struct config_app *a, const struct config_role *r)
+{
+        return a->session_policy && (r->session_policy || r->policy_arns) && config_app_grants(a, r->name);
+}
+
 static int check_policy(const struct builder *b, const struct config_app *a, const struct draft_section *s)
 {
         char text[ERR_MAX];
 
-        for (size_t i = 0; a->session_policy && i < b->c->n_roles; i++) {
+        for (size_t i = 0; i < b->c->n_roles; i++) {
                 const struct config_role *r = &b->c->roles[i];
 
-                if ((!r->session_policy && !r->policy_arns) || !config_app_grants(a, r->name))
+                if (!config_app_widens(a, r))
                         continue;
                 snprintf(text, sizeof text,
                         "has a session_policy, and so has role %s: AWS would allow what either allows",

@@ -5,7 +5,7 @@
 // set, of the default it came from, or of the section that lacks it.
 #include "config_builder.h"
 
-#include "form.h"
+#include "config_role.h"
 #include "sts.h"
 
 #include <assert.h>
@@ -13,7 +13,6 @@
 
 // A sign-in that outlives its sessions ends all the same.
 #define KEPT_GRANT_AGE_S (24 * 3600)
-#define CONFIRM_FOR_S    900
 
 // The setting that decides a key of a section: its own, or for inherited ones that of the account or of
 // [defaults]; NULL: none.
@@ -98,6 +97,9 @@ static int allocate(struct builder *b)
 {
         size_t identities = count(b->draft, CONFIG_IDENTITY);
 
+        b->c->shared = calloc(1, sizeof *b->c->shared);
+        if (!b->c->shared)
+                return -ENOMEM;
         b->c->identities = calloc(identities + 1, sizeof *b->c->identities);
         b->identity_sections = calloc(identities + 1, sizeof *b->identity_sections);
         b->accounts = calloc(count(b->draft, CONFIG_ACCOUNT) + 1, sizeof *b->accounts);
@@ -139,7 +141,7 @@ static int apply_others(struct builder *b)
                         base = &c->endpoint;
                         break;
                 case CONFIG_DEFAULTS:
-                        base = &b->defaults;
+                        base = &b->c->shared->defaults;
                         break;
                 case CONFIG_ROLE:
                 case CONFIG_APP:
@@ -210,21 +212,6 @@ static int apply_roles(struct builder *b)
         return r;
 }
 
-// Fills an unset string.
-static int inherit(char **field, const char *value)
-{
-        if (*field || !value)
-                return 0;
-        *field = strdup(value);
-        return *field ? 0 : -ENOMEM;
-}
-
-static void choose(enum config_choice *field, enum config_choice value)
-{
-        if (*field == CONFIG_UNSAID)
-                *field = value == CONFIG_UNSAID ? CONFIG_NO : value;
-}
-
 static int finish_identity(struct builder *b, size_t i)
 {
         const struct draft_section *s = b->identity_sections[i];
@@ -251,7 +238,7 @@ static int finish_identity(struct builder *b, size_t i)
                         "sign-ins on the person's other hosts too");
         if (id->logout == LOGOUT_KEEP && !id->max_grant_age_s)
                 id->max_grant_age_s = KEPT_GRANT_AGE_S;
-        return inherit(&id->groups_claim, "groups");
+        return config_inherit(&id->groups_claim, "groups");
 }
 
 static int role_identity(struct builder *b, struct config_role *r)
@@ -259,7 +246,7 @@ static int role_identity(struct builder *b, struct config_role *r)
         char text[160];
 
         if (!r->identity && b->c->n_identities == 1)
-                return inherit(&r->identity, b->c->identities[0].name);
+                return config_inherit(&r->identity, b->c->identities[0].name);
         if (!r->identity)
                 return build_wrong_role(b, r, "identity",
                         b->c->n_identities ? "must say which identity: there are several"
@@ -292,46 +279,9 @@ static int chain_identity(struct builder *b, struct config_role *r)
         }
         // All of the chain have it at once, so that no step is gone twice.
         while (r != at) {
-                if (inherit(&r->identity, at->identity) < 0)
+                if (config_inherit(&r->identity, at->identity) < 0)
                         return -ENOMEM;
                 r = &b->c->roles[config_find_role(b->c, r->source_role) - b->c->roles];
-        }
-        return 0;
-}
-
-static int check_kind(struct builder *b, struct config_role *r)
-{
-        const struct draft_section *s = b->origins[r - b->c->roles].section;
-
-        if (r->source_role && r->identity)
-                return build_wrong_role(b, r, "identity",
-                        "has both source_role and identity: the identity is its source role's");
-        if (!r->source_role && r->external_id)
-                return build_wrong_role(
-                        b, r, "external_id", "external_id needs source_role: a web-identity call has none");
-        if (!r->source_role && r->source_identity)
-                return build_wrong_role(b, r, "source_identity",
-                        "source_identity needs source_role: for a web identity the provider's token says it");
-        if (!setting_is_own(s, "confirm_for"))
-                r->confirm_for_s = CONFIRM_FOR_S;
-        else if (r->confirm != CONFIRM_ASK)
-                return build_wrong_role(
-                        b, r, "confirm_for", "confirm_for does nothing without confirm = ask");
-        return 0;
-}
-
-static int check_tags(struct builder *b, struct config_role *r)
-{
-        char text[ERR_MAX];
-
-        if (r->tags && !r->source_role)
-                return build_wrong_role(b, r, "tags",
-                        "tags need source_role: for a web identity the provider's token says them");
-        for (char **key = r->transitive_tags; key && *key; key++) {
-                if (!strchr(*key, '=') && config_find_tag(r->tags, *key))
-                        continue;
-                snprintf(text, sizeof text, "transitive_tags names %.128s, which is none of its tags", *key);
-                return build_wrong_role(b, r, "transitive_tags", text);
         }
         return 0;
 }
@@ -357,64 +307,28 @@ static int check_inherited_tags(struct builder *b, struct config_role *r)
         return 0;
 }
 
-static int role_endpoint(struct builder *b, struct config_role *r)
-{
-        char text[160], partition[17];
-
-        if (r->sts_endpoint && (r->use_fips == CONFIG_YES || r->use_dual_stack == CONFIG_YES)) {
-                const char *key = r->use_fips == CONFIG_YES ? "use_fips_endpoint" : "use_dualstack_endpoint";
-
-                snprintf(text, sizeof text,
-                        "has both %s and an sts_endpoint of its own, which is used as it stands", key);
-                return build_wrong_role(b, r, key, text);
-        }
-        if (!r->sts_region && r->sts_endpoint)
-                return 0;
-        if (!r->sts_region)
-                return build_wrong_role(b, r, "sts_region",
-                        "lacks sts_region (or region, or sts_endpoint): which STS is asked?");
-        if (sts_role_arn_parse(r->role_arn, partition, NULL, NULL) < 0)
-                return -EINVAL;
-        if (strcmp(partition, sts_region_partition(r->sts_region)) == 0)
-                return 0;
-        snprintf(text, sizeof text, "asks the STS of %s, which is in partition %s, for a role in %s",
-                r->sts_region, sts_region_partition(r->sts_region), partition);
-        return build_wrong_role(b, r, "sts_region", text);
-}
-
 static int finish_role(struct builder *b, size_t i)
 {
-        const struct draft_section *s = b->origins[i].section;
         const struct build_account *a = b->origins[i].account;
-        const struct config_defaults *d = &b->defaults;
         struct config_role *r = &b->c->roles[i];
+        struct err why = ERR_INIT;
+        int64_t said = r->duration_s;
+        const char *key;
         int result;
 
         if (!r->role_arn)
                 return build_wrong_role(b, r, "role_arn", "lacks role_arn");
-        if (!r->duration_s)
-                r->duration_s = d->duration_s ? d->duration_s : 3600;
-        if (a && (inherit(&r->region, a->conf.region) < 0 || inherit(&r->sts_region, a->conf.sts_region) < 0))
-                return -ENOMEM;
-        if (inherit(&r->session_name, d->session_name) < 0 || inherit(&r->region, d->region) < 0 ||
-                inherit(&r->sts_region, d->sts_region) < 0 || inherit(&r->sts_region, r->region) < 0 ||
-                inherit(&r->sts_endpoint, d->sts_endpoint) < 0 || inherit(&r->ca_file, d->ca_file) < 0)
-                return -ENOMEM;
-        choose(&r->use_fips, d->use_fips);
-        choose(&r->use_dual_stack, d->use_dual_stack);
-        if (r->duration_s < STS_DURATION_MIN_S && !(r->sts_endpoint && url_is_loopback(r->sts_endpoint)))
-                return build_wrong_role(b, r, "duration", "duration is less than STS's least, 15m");
-        if (r->source_role && r->duration_s > STS_DURATION_CHAINED_S) {
-                // What [defaults] says is meant for roles that can have it; what the role says itself is worth a word.
-                r->duration_capped = setting_is_own(s, "duration");
-                r->duration_s = STS_DURATION_CHAINED_S;
-        }
-        result = check_kind(b, r);
-        if (result == 0)
-                result = check_tags(b, r);
-        if (result == 0)
-                result = r->source_role ? 0 : role_identity(b, r);
-        return result < 0 ? err_trace(result) : role_endpoint(b, r);
+        result = config_role_inherit(r, a ? &a->conf : NULL, &b->c->shared->defaults);
+        if (result < 0)
+                return err_trace(result);
+        // What [defaults] says is meant for roles that can have it; what the role says itself is worth a word.
+        r->duration_capped = said > r->duration_s;
+        key = config_role_confirm(r, setting_is_own(b->origins[i].section, "confirm_for"), &why);
+        if (!key)
+                key = config_role_wrong(r, &why);
+        if (key)
+                return build_wrong_role(b, r, key, why.text);
+        return r->source_role ? 0 : role_identity(b, r);
 }
 
 static int finish_signin(struct builder *b)
@@ -422,7 +336,7 @@ static int finish_signin(struct builder *b)
         const struct draft_section *s = draft_find(b->draft, CONFIG_SIGNIN, NULL);
         struct config_signin *x = &b->c->signin;
 
-        if (b->c->n_identities == 1 && inherit(&x->identity, b->c->identities[0].name) < 0)
+        if (b->c->n_identities == 1 && config_inherit(&x->identity, b->c->identities[0].name) < 0)
                 return -ENOMEM;
         if (x->identity && !config_find_identity(b->c, x->identity))
                 return build_wrong(b, s, "identity", "names an identity that is not configured");
@@ -436,10 +350,12 @@ static int finish_default_role(struct builder *b)
         const struct draft_section *s = draft_find(b->draft, CONFIG_DEFAULTS, NULL);
         const struct config_role *r;
 
-        b->c->default_role = TAKE_PTR(b->defaults.default_role);
+        b->c->default_role = TAKE_PTR(b->c->shared->defaults.default_role);
         if (!b->c->default_role)
                 return 0;
         r = config_find_role(b->c, b->c->default_role);
+        if (!r && b->has_claims)
+                return 0; // one that a claim may bring cannot be missed yet
         if (!r)
                 return build_wrong(b, s, "default_role", "default_role names a role that is not configured");
         if (r->by_name_only)
@@ -453,8 +369,10 @@ static int finish(struct builder *b)
 {
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < b->c->n_identities; i++)
+        for (size_t i = 0; r == 0 && i < b->c->n_identities; i++) {
                 r = finish_identity(b, i);
+                b->has_claims |= b->c->identities[i].roles_claim != NULL;
+        }
         for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
                 r = finish_role(b, i);
         for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
@@ -462,6 +380,8 @@ static int finish(struct builder *b)
                         r = chain_identity(b, &b->c->roles[i]);
         for (size_t i = 0; r == 0 && i < b->c->n_roles; i++)
                 r = check_inherited_tags(b, &b->c->roles[i]);
+        if (r == 0)
+                r = build_keep_for_claims(b);
         if (r == 0)
                 r = finish_signin(b);
         if (r == 0)
@@ -475,7 +395,6 @@ static void builder_deinit(struct builder *b)
                 config_account_deinit(&b->accounts[i].conf);
         for (size_t i = 0; i < b->n_templates; i++)
                 config_template_deinit(&b->templates[i].conf);
-        config_defaults_deinit(&b->defaults);
         free(b->identity_sections);
         free(b->origins);
         free(b->accounts);
@@ -525,6 +444,7 @@ void config_deinit(struct config *c)
         free(c->roles);
         free(c->by_name);
         free(c->default_role);
+        config_shared_free(c->shared, c->n_identities);
         config_signin_deinit(&c->signin);
         *c = (struct config){0};
 }

@@ -34,7 +34,6 @@ struct build_origin {
 struct builder {
         const struct draft *draft;
         struct config *c;
-        struct config_defaults defaults;
         const struct draft_section **identity_sections; // by index in c
         struct build_origin *origins;                   // of roles, by index in c
         struct build_account *accounts;
@@ -42,6 +41,7 @@ struct builder {
         struct build_template *templates;
         const struct draft_section **app_sections; // by index in c
         size_t n_accounts, n_account_names, n_templates;
+        bool has_claims; // some identity's claim names roles: not every name can be known
         struct err *err;
 };
 
@@ -57,6 +57,8 @@ int build_index_accounts(struct builder *b) _must_check_;
 struct build_account *build_find_account(const struct builder *b, const char *name);
 // How many roles a template makes. 0, -EBADMSG.
 int build_template_count(const struct builder *b, const struct build_template *t, size_t *ret) _must_check_;
+// Keeps what roles of claims are made of, once everything has been read.
+int build_keep_for_claims(struct builder *b) _must_check_;
 // Makes them, at the end of c's roles, where there is room.
 int build_template_expand(struct builder *b, struct build_template *t) _must_check_;
 // The roles by name; two that have one name are an error that says where both are.

@@ -191,6 +191,8 @@ static int set_alias(void *field, const char *value, struct err *err)
 
         if (value[n] || n == 0 || n > CONFIG_NAME_MAX)
                 return wrong(err, "must be 1 to 64 of a-z 0-9 . _ / - and begin with a letter or digit");
+        if (strcmp(value, "claim") == 0)
+                return wrong(err, "must not be claim, which stands for something else in accounts");
         if (n == 12 && strspn(value, "0123456789") == 12)
                 return wrong(err, "must not look like an account's id");
         return set_text(field, value, err);
@@ -350,6 +352,7 @@ static const struct config_key keys[] = {
         I("username_strip",              username_strip,              false, false, set_word),
         I("allow_groups",                allow_groups,                false, false, config_set_words),
         I("groups_claim",                groups_claim,                false, false, set_word),
+        I("roles_claim",                 roles_claim,                 false, false, set_word),
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
         I("logout",                      logout,                      false, false, set_logout),
         I("max_grant_age",               max_grant_age_s,             false, false, set_grant_age),
@@ -478,6 +481,7 @@ void config_identity_deinit(struct config_identity *i)
         free(i->username_strip);
         free_words(i->allow_groups);
         free(i->groups_claim);
+        free(i->roles_claim);
 }
 
 void config_role_deinit(struct config_role *r)

@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#define CONFIG_KEYS_MAX 96u
+
 enum config_kind {
         CONFIG_DEFAULTS,
         CONFIG_IDENTITY,
@@ -39,6 +41,27 @@ struct config_template {
         struct config_role role; // what every one of them has; last, its keys are told by their offset
 };
 
+// What is kept for roles that are made when somebody has signed in (config_claimed.c).
+struct config_claimed {
+        char *pattern;                 // of [role-template …] accounts = claim; NULL: the usual one
+        char *values[CONFIG_KEYS_MAX]; // what it says of its roles, by number of the key
+};
+struct config_known_account {
+        char id[13];
+        struct config_account conf;
+};
+struct config_shared {
+        struct config_defaults defaults;
+        struct config_known_account *accounts; // in order of their ids
+        size_t n_accounts;
+        struct config_claimed *claimed; // as many as identities
+};
+struct config_shared *config_shared_free(struct config_shared *s, size_t n_identities);
+// Session policies of one session add up: an app's would widen what the role's own leaves.
+bool config_app_widens(const struct config_app *a, const struct config_role *r);
+// Reads what a template says of its roles into one of them. 0, -EBADMSG, -ENOMEM.
+int config_apply_values(struct config_role *r, const char *const values[CONFIG_KEYS_MAX], struct err *err);
+
 struct config_key {
         const char *name; // "role duration"
         enum config_kind kind;
@@ -48,8 +71,6 @@ struct config_key {
         // Reads value into the field. 0, -ENOMEM, -EBADMSG (err says what the value should be).
         int (*set)(void *field, const char *value, struct err *err);
 };
-
-#define CONFIG_KEYS_MAX 96u
 
 const char *config_kind_name(enum config_kind k);
 bool config_kind_is_named(enum config_kind k);            // "[role NAME]", not "[signin]"

@@ -8,7 +8,7 @@
 // than ten thousand times what one does.
 #include "config_builder.h"
 
-#include "config_read.h"
+#include "config_role.h"
 #include "sts.h"
 
 #include <assert.h>
@@ -97,9 +97,15 @@ static bool names_all_accounts(const struct build_template *t)
         return strcmp(t->conf.accounts[0], "*") == 0 && !t->conf.accounts[1];
 }
 
+// Its accounts are those of the ARNs that an identity's claim brings.
+static bool is_of_claim(const struct build_template *t)
+{
+        return strcmp(t->conf.accounts[0], "claim") == 0 && !t->conf.accounts[1];
+}
+
 static const char *name_pattern(const struct build_template *t)
 {
-        return t->conf.name ? t->conf.name : "{account}/{role}";
+        return t->conf.name ? t->conf.name : CONFIG_NAME_PATTERN;
 }
 
 // Looks the accounts of a list up and counts them.
@@ -133,6 +139,9 @@ int build_template_count(const struct builder *b, const struct build_template *t
 
         if (!t->conf.accounts)
                 return build_wrong(b, t->section, "accounts", "lacks accounts");
+        *ret = 0;
+        if (is_of_claim(t))
+                return 0;
         if (!t->conf.role_name)
                 return build_wrong(b, t->section, "role_name", "lacks role_name");
         *ret = b->n_accounts;
@@ -153,7 +162,7 @@ static const char *partition_of(
         const struct builder *b, const struct build_account *a, const struct config_role *r)
 {
         const char *const regions[] = {a->conf.region, a->conf.sts_region, r->sts_region,
-                b->defaults.sts_region, r->region, b->defaults.region};
+                b->c->shared->defaults.sts_region, r->region, b->c->shared->defaults.region};
 
         for (size_t i = 0; i < ARRAY_SIZE(regions); i++)
                 if (regions[i])
@@ -161,57 +170,24 @@ static const char *partition_of(
         return "aws";
 }
 
-// The pattern with both words put in. A name that is none is said with what it would have been.
 static int make_name(
         const struct builder *b, const struct build_template *t, const struct build_account *a, char **ret)
 {
-        cleanup_buf struct buf name = BUF_INIT(4 * CONFIG_VALUE_MAX);
-        const char *p = name_pattern(t), *slash = strrchr(t->conf.role_name, '/');
-        char text[ERR_MAX];
-        size_t n;
+        struct err why = ERR_INIT;
+        int r = config_role_name(ret, name_pattern(t), a->conf.alias ? a->conf.alias : a->section->name,
+                t->conf.role_name, &why);
 
-        while (*p) {
-                if (strncmp(p, "{account}", 9) == 0) {
-                        buf_append_str(&name, a->conf.alias ? a->conf.alias : a->section->name);
-                        p += 9;
-                } else if (strncmp(p, "{role}", 6) == 0) {
-                        buf_append_str(&name, slash ? slash + 1 : t->conf.role_name);
-                        p += 6;
-                } else {
-                        buf_append_char(&name, *p++);
-                }
-        }
-        if (buf_error(&name) == -ENOMEM)
-                return -ENOMEM;
-        n = config_name_span(buf_str(&name));
-        if (buf_error(&name) < 0 || name.p[n] || n == 0 || n > CONFIG_NAME_MAX) {
-                snprintf(text, sizeof text,
-                        "makes the name %.70s: a name is 1 to %u of a-z 0-9 . _ / - and begins with a letter "
-                        "or digit",
-                        buf_str(&name), CONFIG_NAME_MAX);
-                return build_wrong(b, t->section, "name", text);
-        }
-        *ret = strdup(name.p);
-        return *ret ? 0 : -ENOMEM;
+        return r == -EBADMSG ? build_wrong(b, t->section, "name", why.text) : r;
 }
 
 // What the template says of every role, read once more into this one: so no key can be forgotten.
 static int copy_settings(const struct builder *b, const struct build_template *t, struct config_role *r)
 {
-        const struct config_key *key;
+        const char *values[CONFIG_KEYS_MAX];
 
-        for (size_t k = 0; (key = config_key_at(k)); k++) {
-                const char *value = t->section->settings[k].value;
-                int result;
-
-                if (!value || key->offset < offsetof(struct config_template, role))
-                        continue;
-                result = key->set(
-                        (char *)r + key->offset - offsetof(struct config_template, role), value, b->err);
-                if (result < 0)
-                        return err_trace(result);
-        }
-        return 0;
+        for (size_t k = 0; k < CONFIG_KEYS_MAX; k++)
+                values[k] = t->section->settings[k].value;
+        return config_apply_values(r, values, b->err);
 }
 
 static int make_role(struct builder *b, const struct build_template *t, const struct build_account *a)
@@ -238,6 +214,9 @@ int build_template_expand(struct builder *b, struct build_template *t)
         bool all = names_all_accounts(t);
         int r = 0;
 
+        if (is_of_claim(t))
+                return 0; // there are none before somebody has signed in
+
         for (size_t i = 0; r == 0 && (all ? i < b->n_accounts : t->conf.accounts[i] != NULL); i++) {
                 const struct build_account *a =
                         all ? &b->accounts[i] : build_find_account(b, t->conf.accounts[i]);
@@ -245,6 +224,98 @@ int build_template_expand(struct builder *b, struct build_template *t)
                 assert(a); // each was looked up when the template was read
                 r = make_role(b, t, a);
         }
+        return r;
+}
+
+// ---- roles of claims
+
+static const struct config_identity *identity_of_claim(
+        const struct builder *b, const struct build_template *t)
+{
+        const char *name = t->conf.role.identity;
+
+        if (name)
+                return config_find_identity(b->c, name);
+        return b->c->n_identities == 1 ? &b->c->identities[0] : NULL;
+}
+
+// What can be known of its roles without one of them.
+static int check_of_claim(const struct builder *b, const struct build_template *t)
+{
+        const struct config_identity *id = identity_of_claim(b, t);
+        const struct config_role *r = &t->conf.role;
+        struct config_role trial = *r; // borrows everything
+        struct err why = ERR_INIT;
+
+        if (t->conf.role_name)
+                return build_wrong(b, t->section, "role_name",
+                        "role_name does not go with accounts = claim: the claim says it");
+        if (r->source_role)
+                return build_wrong(b, t->section, "source_role",
+                        "source_role does not go with accounts = claim: they are assumed with the token that "
+                        "names them");
+        if (!id)
+                return build_wrong(b, t->section, "identity",
+                        r->identity ? "names an identity that is not configured"
+                                    : "must say which identity's claim is meant");
+        if (!id->roles_claim)
+                return build_wrong(b, t->section, "accounts",
+                        "is for the roles of a claim, and its identity has no roles_claim");
+        if (config_role_confirm(&trial,
+                    t->section->settings[config_key_find(CONFIG_TEMPLATE, "confirm_for")].value != NULL,
+                    &why))
+                return build_wrong(b, t->section, "confirm_for", why.text);
+        if (!strstr(name_pattern(t), "{role}"))
+                return build_wrong(b, t->section, "name",
+                        "name needs {role}: all roles of an account would have one name");
+        return 0;
+}
+
+static int keep_template(struct builder *b, struct build_template *t)
+{
+        const struct config_identity *id = identity_of_claim(b, t);
+        struct config_claimed *claimed = &b->c->shared->claimed[id - b->c->identities];
+
+        if (claimed->pattern)
+                return build_wrong(
+                        b, t->section, "accounts", "is a second one for the claim of one identity");
+        if (config_inherit(&claimed->pattern, name_pattern(t)) < 0)
+                return -ENOMEM;
+        for (size_t k = 0; k < CONFIG_KEYS_MAX; k++)
+                if (config_inherit(&claimed->values[k], t->section->settings[k].value) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+        return strcmp(
+                ((const struct config_known_account *)a)->id, ((const struct config_known_account *)b)->id);
+}
+
+int build_keep_for_claims(struct builder *b)
+{
+        struct config_shared *shared = b->c->shared;
+        int r = 0;
+
+        shared->claimed = calloc(b->c->n_identities + 1, sizeof *shared->claimed);
+        shared->accounts = calloc(b->n_accounts + 1, sizeof *shared->accounts);
+        if (!shared->claimed || !shared->accounts)
+                return -ENOMEM;
+        for (size_t i = 0; r == 0 && i < b->n_templates; i++)
+                if (is_of_claim(&b->templates[i])) {
+                        r = check_of_claim(b, &b->templates[i]);
+                        if (r == 0)
+                                r = keep_template(b, &b->templates[i]);
+                }
+        for (size_t i = 0; i < b->n_accounts; i++) {
+                struct config_known_account *a = &shared->accounts[shared->n_accounts++];
+
+                memcpy(a->id, b->accounts[i].section->name, sizeof a->id); // 12 digits: that was checked
+                a->conf = b->accounts[i].conf;
+                b->accounts[i].conf = (struct config_account){0};
+        }
+        qsort(shared->accounts, shared->n_accounts, sizeof *shared->accounts, by_id);
         return r;
 }
 

@@ -94,7 +94,7 @@ class Daemon:
 
 
 class Broker:
-    def __init__(self, roles=("dev", "admin"), bus=False, faults=(), extra="", role_extra="", start=True):
+    def __init__(self, roles=("dev", "admin"), bus=False, faults=(), extra="", role_extra="", start=True, cloud=()):
         self.dir = tempfile.mkdtemp(prefix="vkb-", dir="/tmp")
         self.runtime = f"{self.dir}/r"
         os.mkdir(self.runtime, 0o700)
@@ -102,7 +102,7 @@ class Broker:
         self.log_path = f"{self.dir}/broker.log"
         self.procs = []
         options = [x for f in faults for x in ("--fault", f)]
-        self.cloud = subprocess.Popen([SANDBOX, "serve", "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True,
+        self.cloud = subprocess.Popen([SANDBOX, "serve", "--listen", "127.0.0.1:0", *options, *cloud], stdout=subprocess.PIPE, text=True,
                                       stderr=open(f"{self.dir}/cloud.log", "w", encoding="utf-8"))
         self.procs.append(self.cloud)
         self.base = self.cloud.stdout.readline().split()[1]

@@ -100,6 +100,10 @@ static void a_pattern_makes_the_names(void **state _unused_)
         assert_string_equal(role(c, "ops-ops")->role_arn, "arn:aws:iam::222222222222:role/ops");
         role(c, "the-ops");
         config_unref(c);
+        // Names are in small letters; IAM takes names that differ in nothing else for one.
+        c = parse(HEAD "[role-template t]\naccounts = data\nrole_name = ReadOnly\n");
+        assert_string_equal(role(c, "data/readonly")->role_arn, "arn:aws:iam::222222222222:role/ReadOnly");
+        config_unref(c);
 }
 
 static void a_star_is_every_account(void **state _unused_)
@@ -343,8 +347,8 @@ static void role_names_and_patterns_that_are_none(void **state _unused_)
                 snprintf(text, sizeof text, "[role-template t]\nname = %s\n", patterns[i]);
                 refused(text, "x.conf:2: name: must be made of {account}, {role} and what names are made of");
         }
-        refused(HEAD "[role-template t]\naccounts = data\nrole_name = ReadOnly\n",
-                "x.conf:10: [role-template t] makes the name data/ReadOnly: a name is 1 to 64 of a-z 0-9 . _ "
+        refused(HEAD "[role-template t]\naccounts = data\nrole_name = r@x\n",
+                "x.conf:10: [role-template t] makes the name data/r@x: a name is 1 to 64 of a-z 0-9 . _ "
                 "/ - and "
                 "begins with a letter or digit");
         refused(HEAD "[role-template t]\naccounts = data\nrole_name = x\nname = /{account}\n",
