@@ -6,6 +6,7 @@
 #include "broker.h"
 
 #include "bucket.h"
+#include "handout.h"
 #include "log.h"
 #include "parting.h"
 #include "roles.h"
@@ -30,6 +31,7 @@ struct broker {
         struct keeper **keepers; // the same in the order of the configuration, for those who ask
         struct roles *roles;
         struct store *store;
+        struct handouts *handouts;
         size_t n_identities;
         struct bucket refresh_all;
         int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
@@ -70,6 +72,7 @@ static void on_role_removed(struct role *r, void *arg)
 {
         struct broker *b = arg;
 
+        handouts_role_gone(b->handouts, r);
         store_save_soon(b->store);
         if (b->events && b->events->role_removed)
                 b->events->role_removed(r, b->arg);
@@ -82,6 +85,7 @@ static void on_granted(struct keeper *k, bool same_person, void *arg)
         struct broker *b = arg;
 
         roles_signed_in(b->roles, k, same_person);
+        handouts_grant_new(b->handouts, keeper_get_config(k)->name, same_person);
 }
 
 // What lives is served to its end when a provider ends a grant; a person who signs out ends it at once.
@@ -89,8 +93,10 @@ static void on_ended(struct keeper *k, bool signed_out, void *arg)
 {
         struct broker *b = arg;
 
-        if (signed_out)
-                roles_sign_out(b->roles, k);
+        if (!signed_out)
+                return;
+        roles_sign_out(b->roles, k);
+        handouts_sign_out(b->handouts, keeper_get_config(k)->name);
 }
 
 static void on_tokens(struct keeper *k, void *arg)
@@ -186,6 +192,16 @@ struct keeper *broker_get_claims_keeper(struct broker *b, size_t n)
                         keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN && n-- == 0)
                         return b->keepers[i];
         return NULL;
+}
+
+const struct config *broker_config(const struct broker *b)
+{
+        return b->config;
+}
+
+struct handouts *broker_handouts(struct broker *b)
+{
+        return b->handouts;
 }
 
 enum outcome broker_find_role(struct broker *b, const char *name, struct role **ret, struct err *err)
@@ -299,8 +315,13 @@ enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err)
         struct role *const *list;
         size_t n = roles_list(b->roles, &list);
 
-        if (r)
-                return role_refresh(r, err);
+        if (r) {
+                enum outcome o = role_refresh(r, err);
+
+                if (o == OUTCOME_OK)
+                        handouts_refresh(b->handouts, r);
+                return o;
+        }
         if (!bucket_take(&b->refresh_all, c->boot_ms(c), REFRESH_ALL_AT_ONCE, REFRESH_ALL_EVERY_MS)) {
                 err_set(err, "all roles were fetched anew a moment ago; try again later, or name one");
                 return OUTCOME_THROTTLED;
@@ -309,7 +330,17 @@ enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err)
                 if (role_get_state(list[i]) != ROLE_EMPTY && role_refresh(list[i], NULL) != OUTCOME_OK)
                         log_event(LOG_E_INFO, "role.refresh_refused", "role=%s",
                                 role_get_config(list[i])->name);
+        handouts_refresh(b->handouts, NULL);
         return OUTCOME_OK;
+}
+
+enum outcome broker_drop(struct broker *b, struct role *r, struct err *err)
+{
+        enum outcome o = role_drop(r, false, err);
+
+        if (o == OUTCOME_OK)
+                handouts_drop(b->handouts, r);
+        return o;
 }
 
 // ---- life
@@ -384,7 +415,9 @@ int broker_new(struct broker **ret, const struct broker_options *o)
         b->loop = o->loop;
         b->http = o->http;
         b->config = config_ref(o->config);
-        r = claims_new(&b->claims, o->loop, o->claim_path, o->server_uid, &events, b);
+        r = handouts_new(&b->handouts, o->loop);
+        if (r == 0)
+                r = claims_new(&b->claims, o->loop, o->claim_path, o->server_uid, &events, b);
         if (r == 0)
                 r = make_identities(b);
         if (r == 0)
@@ -406,6 +439,7 @@ struct broker *broker_free(struct broker *b)
                 return NULL;
         b->events = NULL;
         b->store = store_free(b->store);
+        b->handouts = handouts_free(b->handouts);
         roles_free(b->roles);
         for (size_t i = 0; i < b->n_identities; i++) {
                 parting_free(b->identities[i].parting);

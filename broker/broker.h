@@ -39,6 +39,9 @@ void broker_set_endpoint(struct broker *b, const struct broker_endpoint *e);
 const struct broker_endpoint *broker_get_endpoint(const struct broker *b);
 
 struct loop *broker_loop(struct broker *b);
+const struct config *broker_config(const struct broker *b);
+struct handouts;
+struct handouts *broker_handouts(struct broker *b); // what handout.h remembers of callers
 // name NULL or "": the default. Otherwise UNKNOWN_ROLE or UNKNOWN_IDENTITY with a sentence; NEEDS_LOGIN where the claim of
 // an identity that is not signed in may bring the role.
 enum outcome broker_find_role(struct broker *b, const char *name, struct role **ret, struct err *err);
@@ -60,5 +63,7 @@ bool broker_is_refreshing(const struct broker *b); // a refresh token is under w
 bool broker_is_busy(const struct broker *b); // that, or a person signs in, or a sign-out is told a provider
 // Fetches one role anew, or all that were asked for (NULL). OUTCOME_THROTTLED with a sentence where that is too often.
 enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err);
+// Wipes its role sessions, an app's own too; as role_drop().
+enum outcome broker_drop(struct broker *b, struct role *r, struct err *err);
 // The status document of valetkey(1), "status --json". 0 or -ENOMEM.
 int broker_status(const struct broker *b, struct buf *out) _must_check_;

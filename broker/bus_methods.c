@@ -130,7 +130,7 @@ static void role_refresh_now(struct bus_call *c, const struct bus_object *o)
 static void role_drop_now(struct bus_call *c, const struct bus_object *o)
 {
         struct err err = ERR_INIT;
-        enum outcome outcome = role_drop(o->role, false, &err);
+        enum outcome outcome = broker_drop(c->service->broker, o->role, &err);
 
         if (outcome == OUTCOME_OK)
                 bus_reply_empty(c);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One way to hand out, for every door: which role is meant, whether this caller may have it, credentials from memory or after a
-// flight, and a line in the log. A door knows its protocol and who asks; it decides nothing.
+// One way to hand out, for every door: which role is meant, whether this caller may have it, whether a person is asked, credentials
+// from memory or after a flight, and a line in the log. A door knows its protocol and who asks; it decides nothing.
 #pragma once
 
 #include "broker.h"
@@ -24,5 +24,20 @@ int handout_start(struct handout **ret, struct broker *b, const struct handout_r
 // True: answered from memory, also with a refusal; *ret is borrowed until the next turn of the loop.
 bool handout_now(struct broker *b, const struct handout_request *q, struct role_answer *ret);
 struct handout *handout_free(struct handout *h);
+
 // Whether a caller is shown that role in a list, or (by_name) when it asks for it.
 bool handout_may_see(struct broker *b, const struct caller *c, const struct role *r, bool by_name);
+// Whether it may look at everything and end it: status, sign-out, refresh, drop. Not what an [app …] can grant.
+bool handout_may_manage(const struct caller *c);
+// Whether it may have a person sign in; err says why not.
+bool handout_may_sign_in(struct broker *b, const struct caller *c, struct err *err);
+
+// What is remembered of callers, one for each broker; it is told what happens to grants and roles.
+struct handouts;
+int handouts_new(struct handouts **ret, struct loop *l) _must_check_;
+struct handouts *handouts_free(struct handouts *h); // before the roles
+void handouts_grant_new(struct handouts *h, const char *identity, bool same_person);
+void handouts_sign_out(struct handouts *h, const char *identity);
+void handouts_refresh(struct handouts *h, const struct role *r); // NULL: all
+void handouts_drop(struct handouts *h, const struct role *r);
+void handouts_role_gone(struct handouts *h, const struct role *r); // it is about to be freed

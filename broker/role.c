@@ -375,7 +375,7 @@ const struct config_role *role_get_config(const struct role *r)
         return r->conf;
 }
 
-const struct source *role_get_source(const struct role *r)
+struct source *role_get_source(const struct role *r)
 {
         return r->source;
 }

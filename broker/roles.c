@@ -8,7 +8,7 @@
 #include "chain.h"
 #include "json.h"
 #include "log.h"
-#include "schedule.h"
+#include "role_log.h"
 #include "token_claim.h"
 #include "web_identity.h"
 
@@ -58,38 +58,20 @@ static void warn_packed(struct entry *e, const struct sts_credentials *c)
 static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
 {
         struct entry *e = arg;
-        const struct config_role *conf = role_get_config(r);
-        int64_t life = role_get_expiration_s(r) - clock_wall_s(loop_clock(e->roles->p.loop));
 
-        log_event(LOG_E_NOTICE, "role.assumed",
-                "role=%s role_arn=%s session=%s access_key_id=%s request_id=%s expires=%" PRId64, conf->name,
-                conf->role_arn, c->assumed_role_arn ? c->assumed_role_arn : "-", c->access_key_id,
-                c->request_id ? c->request_id : "-", c->expiration_s);
-        if (life <= SCHEDULE_SHORT_S && conf->duration_s > SCHEDULE_SHORT_S / 2)
-                log_event(LOG_E_WARNING, "role.short_session", "role=%s life=%" PRId64 " hint=%s", conf->name,
-                        life, "some SDKs ask anew on every call for sessions of 15 minutes; raise duration");
+        role_log_assumed(r, c, loop_clock(e->roles->p.loop), NULL);
         warn_packed(e, c);
         e->roles->events->rotated(r, e->roles->arg);
 }
 
 static void on_refused(struct role *r, void *arg _unused_)
 {
-        const char *text, *request_id;
-        enum outcome o = role_get_last_error(r, &text, &request_id);
-
-        log_event(o == OUTCOME_NEEDS_LOGIN ? LOG_E_NOTICE : LOG_E_WARNING, "role.refused",
-                "role=%s role_arn=%s outcome=%s request_id=%s reason=%s", role_get_config(r)->name,
-                role_get_config(r)->role_arn, outcome_info(o)->id, request_id[0] ? request_id : "-", text);
+        role_log_refused(r, NULL);
 }
 
 static void on_shortened(struct role *r, void *arg _unused_)
 {
-        const struct config_role *conf = role_get_config(r);
-
-        log_event(LOG_E_WARNING, "role.duration_refused",
-                "role=%s role_arn=%s asked=%" PRId64 " given=%" PRId64 " hint=%s", conf->name, conf->role_arn,
-                conf->duration_s, role_get_duration_s(r),
-                "raise the role's MaxSessionDuration, or lower duration here");
+        role_log_shortened(r, NULL);
 }
 
 static void on_changed(struct role *r, void *arg)

@@ -12,16 +12,17 @@
 #include "memfd.h"
 #include "packet.h"
 #include "protocol.h"
+#include "quota.h"
 #include "sign_in.h"
 #include "sign_out.h"
 
 #include <stdio.h>
 
-#define CONNS_MAX     2112          // of which the listener keeps a few for root
-#define CONNS_PER_PID 1024          // one program that hangs on to connections must not take them all
-#define WAIT_MS       INT64_C(3500) // the shim gives up after 4 s, and is to say why
-#define SILENT_MS     INT64_C(10000)
-#define SWEEP_MS      INT64_C(5000)
+#define CONNS_MAX 2112 // of which the listener keeps a few for root
+#define LABEL_MAX 4096
+#define WAIT_MS   INT64_C(3500) // the shim gives up after 4 s, and is to say why
+#define SILENT_MS INT64_C(10000)
+#define SWEEP_MS  INT64_C(5000)
 
 struct conn {
         struct server *server;
@@ -29,6 +30,9 @@ struct conn {
         struct packet_conn *packet;
         int64_t since_boot_ms;
         bool asked, refused;
+        struct caller caller; // taken when it connected
+        int who_error;        // negative: who it is cannot be told
+        struct quota_account *account;
         struct handout *handout;
         struct sign_out *sign_out;
         struct sign_in_watch *watch;
@@ -38,6 +42,7 @@ struct server {
         struct broker *broker;
         struct packet_listener *listener;
         struct timer *sweep;
+        struct quota *quota;
         struct conn *conns;
 };
 
@@ -60,6 +65,7 @@ static void conn_free(struct conn *c)
         sign_out_free(c->sign_out);
         sign_in_leave(c->watch);
         packet_conn_free(c->packet);
+        quota_leave(c->account);
         free(c);
 }
 
@@ -141,24 +147,14 @@ static bool optional_text(const struct frame *f, uint16_t tag, char *dst, size_t
 
 static void on_get_credentials(struct conn *c, const struct frame *f)
 {
-        const struct packet_peer *peer = packet_conn_peer(c->packet);
-        struct err err = ERR_INIT;
         struct role_answer a;
-        struct caller caller;
-        struct handout_request q = {.caller = &caller, .deadline_ms = WAIT_MS};
+        struct handout_request q = {.caller = &c->caller, .deadline_ms = WAIT_MS};
         char name[256];
         uint32_t min_ttl = 0;
-        int r;
 
         if (!optional_text(f, TAG_ROLE, name, sizeof name) ||
                 (frame_find(f, TAG_MIN_TTL) && !frame_get_u32(f, TAG_MIN_TTL, &min_ttl))) {
                 send_error(c, OUTCOME_INVALID_REQUEST, NULL, NULL);
-                return;
-        }
-        r = caller_from_pid(&caller, peer->pid, peer->uid, "socket");
-        if (r < 0) {
-                caller_refusal(&err, r);
-                send_error(c, OUTCOME_ACCESS_DENIED, err.text, NULL);
                 return;
         }
         q.role = name;
@@ -298,18 +294,55 @@ static void on_refresh(struct conn *c, const struct frame *f)
                 send_error(c, o, err.text, NULL);
 }
 
+// What is for programs outside of every sandbox only.
+static bool may_manage(const struct conn *c, struct err *err)
+{
+        char who[APP_ID_MAX + 16];
+
+        if (handout_may_manage(&c->caller))
+                return true;
+        err_set(err, "%.100s is sandboxed: it may have the roles it is granted, and nothing else",
+                caller_describe(&c->caller, who, sizeof who));
+        return false;
+}
+
+static bool may_sign_in(const struct conn *c, struct err *err)
+{
+        return handout_may_sign_in(c->server->broker, &c->caller, err);
+}
+
 static const struct request {
         uint16_t type;
         void (*handle)(struct conn *c, const struct frame *f);
+        bool (*may)(const struct conn *c, struct err *err); // NULL: handle looks itself
         uint16_t tags[2];
         size_t n_tags;
 } requests[] = {
-        {MSG_GET_CREDENTIALS, on_get_credentials, {TAG_ROLE, TAG_MIN_TTL}, 2},
-        {MSG_STATUS, on_status, {0}, 0},
-        {MSG_LOGIN, on_login, {TAG_IDENTITY, TAG_FLOW}, 2},
-        {MSG_LOGOUT, on_logout, {TAG_IDENTITY}, 1},
-        {MSG_REFRESH, on_refresh, {TAG_ROLE}, 1},
+        {MSG_GET_CREDENTIALS, on_get_credentials, NULL, {TAG_ROLE, TAG_MIN_TTL}, 2},
+        {MSG_STATUS, on_status, may_manage, {0}, 0},
+        {MSG_LOGIN, on_login, may_sign_in, {TAG_IDENTITY, TAG_FLOW}, 2},
+        {MSG_LOGOUT, on_logout, may_manage, {TAG_IDENTITY}, 1},
+        {MSG_REFRESH, on_refresh, may_manage, {TAG_ROLE}, 1},
 };
+
+static void on_request(struct conn *c, const struct request *r, const struct frame *f)
+{
+        struct err err = ERR_INIT;
+
+        if (!frame_only_has(f, r->tags, r->n_tags)) {
+                send_error(c, OUTCOME_INVALID_REQUEST, "the request has a field that is not known", NULL);
+                return;
+        }
+        if (c->who_error < 0)
+                caller_refusal(&err, c->who_error);
+        else if (!r->may || r->may(c, &err)) {
+                r->handle(c, f);
+                return;
+        }
+        log_event(LOG_E_WARNING, "caller.refused", "pid=%d exe=%s app=%s reason=%s", (int)c->caller.pid,
+                c->caller.exe[0] ? c->caller.exe : "-", c->caller.app[0] ? c->caller.app : "-", err.text);
+        send_error(c, OUTCOME_ACCESS_DENIED, err.text, NULL);
+}
 
 // ---- connections
 
@@ -334,11 +367,7 @@ static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int 
         for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
                 if (requests[i].type != f->type)
                         continue;
-                if (frame_only_has(f, requests[i].tags, requests[i].n_tags))
-                        requests[i].handle(c, f);
-                else
-                        send_error(c, OUTCOME_INVALID_REQUEST, "the request has a field that is not known",
-                                NULL);
+                on_request(c, &requests[i], f);
                 return;
         }
         send_error(c, OUTCOME_INVALID_REQUEST, "no such request", NULL);
@@ -370,13 +399,35 @@ static void refuse(struct conn *c, enum outcome o, const char *why)
         send_error_and(c, o, why, NULL, false);
 }
 
-static unsigned count_pid(const struct server *s, pid_t pid)
+// Who it is, as early as can be: later the pid may be another's.
+static void look_at_peer(struct conn *c)
 {
-        unsigned n = 0;
+        const struct packet_peer *peer = packet_conn_peer(c->packet);
+        cleanup_fd int process = packet_conn_open_process(c->packet);
+        char label[LABEL_MAX];
+        const struct caller_peer p = {.uid = peer->uid, .pid = peer->pid, .pidfd = process, .label = label};
 
-        for (const struct conn *c = s->conns; c; c = c->next)
-                n += packet_conn_peer(c->packet)->pid == pid;
-        return n;
+        c->who_error = process < 0 && process != -EOPNOTSUPP ? process : 0;
+        if (c->who_error == 0)
+                c->who_error = packet_conn_label(c->packet, label, sizeof label);
+        if (c->who_error == 0)
+                c->who_error = caller_from_peer(&c->caller, &p, "socket");
+        c->caller.pid = peer->pid;
+}
+
+static void admit(struct conn *c)
+{
+        struct server *s = c->server;
+
+        if (packet_conn_peer(c->packet)->uid != geteuid()) {
+                refuse(c, OUTCOME_ACCESS_DENIED, "this broker serves another user");
+                return;
+        }
+        look_at_peer(c);
+        if (quota_enter(s->quota, &c->caller, &c->account) < 0)
+                refuse(c, OUTCOME_BUSY, "this program has too many connections open");
+        else
+                broker_wake(s->broker, false);
 }
 
 static void on_accepted(struct packet_conn *p, void *arg)
@@ -397,12 +448,7 @@ static void on_accepted(struct packet_conn *p, void *arg)
         packet_conn_set(p, &handlers, c);
         if (!timer_is_armed(s->sweep))
                 timer_arm_in(s->sweep, SWEEP_MS);
-        if (packet_conn_peer(p)->uid != geteuid())
-                refuse(c, OUTCOME_ACCESS_DENIED, "this broker serves another user");
-        else if (count_pid(s, packet_conn_peer(p)->pid) > CONNS_PER_PID)
-                refuse(c, OUTCOME_BUSY, "this program has too many connections open");
-        else
-                broker_wake(s->broker, false);
+        admit(c);
 }
 
 static void on_sweep(void *arg)
@@ -437,6 +483,8 @@ int server_new(struct server **ret, struct broker *b, const char *path, int fd)
                 r = packet_listen_path(&s->listener, broker_loop(b), path, 0600, on_accepted, s);
         if (r == 0)
                 r = timer_new(&s->sweep, broker_loop(b), on_sweep, s);
+        if (r == 0)
+                r = quota_new(&s->quota);
         if (r < 0) {
                 server_free(s);
                 return err_trace(r);
@@ -481,6 +529,7 @@ struct server *server_free(struct server *s)
         packet_listener_free(s->listener);
         if (s->sweep)
                 timer_free(s->sweep);
+        quota_free(s->quota);
         free(s);
         return NULL;
 }

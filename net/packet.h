@@ -48,6 +48,10 @@ unsigned packet_listener_count(const struct packet_listener *p, uid_t uid); // o
 int packet_connect(struct packet_conn **ret, struct loop *l, const char *path) _must_check_; // non-blocking
 void packet_conn_set(struct packet_conn *c, const struct packet_handlers *h, void *arg);
 const struct packet_peer *packet_conn_peer(const struct packet_conn *c);
+// A descriptor of the process that connected, yours to close; -EOPNOTSUPP: the kernel gives none; -errno: it has ended.
+int packet_conn_open_process(const struct packet_conn *c) _must_check_;
+// Its label at the security module when it connected; "" where there is none. -errno.
+int packet_conn_label(const struct packet_conn *c, char *dst, size_t n) _must_check_;
 // Queues one frame (copied; the copy is cleared once sent) with up to 4 descriptors (duplicated).
 int packet_send(
         struct packet_conn *c, const void *frame, size_t n, const int *fds, size_t n_fds) _must_check_;

@@ -246,6 +246,31 @@ void packet_conn_set(struct packet_conn *c, const struct packet_handlers *h, voi
                 watch_set(c->watch, WATCH_READ | (c->first ? WATCH_WRITE : 0));
 }
 
+#ifndef SO_PEERPIDFD // Linux 6.5
+#define SO_PEERPIDFD 77
+#endif
+
+int packet_conn_open_process(const struct packet_conn *c)
+{
+        int fd = -1;
+        socklen_t n = sizeof fd;
+
+        if (getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &n) == 0)
+                return fd;
+        return errno == ENOPROTOOPT ? -EOPNOTSUPP : -errno;
+}
+
+int packet_conn_label(const struct packet_conn *c, char *dst, size_t n)
+{
+        socklen_t len = (socklen_t)n - 1;
+
+        dst[0] = 0;
+        if (getsockopt(c->fd, SOL_SOCKET, SO_PEERSEC, dst, &len) < 0)
+                return errno == ENOPROTOOPT ? 0 : -errno;
+        dst[len] = 0;
+        return 0;
+}
+
 const struct packet_peer *packet_conn_peer(const struct packet_conn *c)
 {
         return &c->peer;

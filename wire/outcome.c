@@ -67,6 +67,8 @@ static const struct outcome_info table[OUTCOME_MAX_] = {
                 "The sign-in is no longer known.", false},
         [OUTCOME_NOTHING] = {"nothing", BUS_ERROR("Nothing"), 25, PAM_AUTH_ERR_, "Nothing is waiting.",
                 false},
+        [OUTCOME_NEEDS_CONFIRMATION] = {"needs-confirmation", BUS_ERROR("NeedsConfirmation"), 26,
+                PAM_PERM_DENIED_, "A person must allow this first, and nobody did.", false},
 };
 
 const struct outcome_info *outcome_info(uint32_t o)

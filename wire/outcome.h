@@ -35,6 +35,7 @@ enum outcome {
         OUTCOME_NO_BROKER = 23,       // valetkey-broker does not answer
         OUTCOME_UNKNOWN_HANDLE = 24,  // the sign-in handle is unknown, used up or bound to something else
         OUTCOME_NOTHING = 25,         // nothing to hand out (no grant waits)
+        OUTCOME_NEEDS_CONFIRMATION = 26, // a person is to be asked first, and nobody was there to say yes
         OUTCOME_MAX_
 };
 

@@ -24,14 +24,16 @@ enum msg_type {
         MSG_ACK = 18,   // → grant_id: stored; ← MSG_OK, after which valetkeyd has forgotten it
 
         // credentials.sock: a program of the same uid and its broker
-        MSG_GET_CREDENTIALS = 32, // → role?, min_ttl?: ← MSG_CREDENTIALS
+        MSG_GET_CREDENTIALS = 32, // → role?, min_ttl?, interactive?: ← MSG_CREDENTIALS; MSG_QUESTION before
         MSG_CREDENTIALS = 33,     // ← json: the credential_process document, whole
         MSG_STATUS = 34,          // → (nothing): ← MSG_JSON
         MSG_JSON = 35,            // ← json
         MSG_LOGIN = 36,           // → identity?, flow?: ← MSG_SIGN_IN, later MSG_OK or MSG_ERROR
-        MSG_SIGN_IN = 37, // ← uri, uri_complete?, user_code, expires_in, text: show this to the person
-        MSG_LOGOUT = 38,  // → identity?: ← MSG_OK
-        MSG_REFRESH = 39, // → role?: drop what is cached and fetch anew; ← MSG_OK
+        MSG_SIGN_IN = 37,  // ← uri, uri_complete?, user_code, expires_in, text: show this to the person
+        MSG_LOGOUT = 38,   // → identity?: ← MSG_OK
+        MSG_REFRESH = 39,  // → role?: drop what is cached and fetch anew; ← MSG_OK
+        MSG_QUESTION = 40, // ← text, expires_in, confirm_for: ask the person
+        MSG_ANSWER = 41,   // → answer: what the person said; then ← MSG_CREDENTIALS or MSG_ERROR
 
         // anywhere
         MSG_OK = 64,
@@ -60,7 +62,16 @@ enum msg_tag {
         TAG_URI_COMPLETE = 19,
         TAG_USER_CODE = 20,
         TAG_REQUEST_ID = 21,
-        TAG_PORT = 22, // u32
+        TAG_PORT = 22,        // u32
+        TAG_INTERACTIVE = 23, // u32, 1: this program has a terminal and can ask its person there
+        TAG_ANSWER = 24,      // u32, enum confirm_answer
+        TAG_CONFIRM_FOR = 25, // u32, seconds that "for a while" would hold; 0: not offered
+};
+
+enum confirm_answer {
+        ANSWER_NO = 0,
+        ANSWER_ONCE = 1,
+        ANSWER_A_WHILE = 2,
 };
 
 #define HANDLE_HEX 32 // digits of a handle, without NUL
