@@ -74,6 +74,21 @@ static int check_request(const struct sigv4_request *req, struct err *err)
         return hosts == 1 ? 0 : refuse(err, "it needs one Host header");
 }
 
+// Parameters of the query form must not be there before: two readers would read a second one differently, and a request
+// with both forms is refused by whoever verifies it.
+static int check_query(const char *query)
+{
+        cleanup_buf struct buf all = BUF_INIT(SIGV4_QUERY_MAX);
+        int r = sigv4_canon_query(&all, query, NULL, 0, NULL, NULL);
+
+        if (r)
+                return r;
+        for (const char *s = buf_str(&all); *s; s += strcspn(s, "&"), s += *s == '&')
+                if (strncmp(s, "X-Amz-", 6) == 0)
+                        return SIGV4_CANON_E_BAD;
+        return 0;
+}
+
 static int check_params(const struct sigv4_credentials *cred, const struct sigv4_params *p, struct err *err)
 {
         if (!cred->access_key_id || !sigv4_word_ok(cred->access_key_id, ACCESS_KEY_MAX) ||
@@ -104,6 +119,8 @@ static int prepare(struct signing *s, const struct sigv4_credentials *cred, stru
 
         if (!r)
                 r = check_request(s->req, err);
+        if (!r)
+                r = check_query(s->req->query);
         if (r)
                 return r;
         if (!(p->flags & SIGV4_TOKEN_AFTER_SIGNING))
@@ -158,21 +175,6 @@ static int sign_header(struct sigv4_result *ret, struct signing *s, const struct
                 s->scope, buf_str(&s->names), ret->signature);
 }
 
-// Parameters of the query form must not be there before; a second one would make two readers read
-// differently.
-static int check_query(const char *query)
-{
-        cleanup_buf struct buf all = BUF_INIT(SIGV4_QUERY_MAX);
-        int r = sigv4_canon_query(&all, query, NULL, 0, NULL, NULL);
-
-        if (r)
-                return r;
-        for (const char *s = buf_str(&all); *s; s += strcspn(s, "&"), s += *s == '&')
-                if (strncmp(s, "X-Amz-", 6) == 0)
-                        return SIGV4_CANON_E_BAD;
-        return 0;
-}
-
 static int sign_query(struct sigv4_result *ret, struct signing *s, const struct sigv4_credentials *cred)
 {
         char credential[ACCESS_KEY_MAX + 1 + sizeof s->scope], expires[24];
@@ -182,10 +184,8 @@ static int sign_query(struct sigv4_result *ret, struct signing *s, const struct 
         struct buf *q = &ret->signed_query;
         const char *token = secret_str(cred->session_token);
         size_t n = 5;
-        int r = check_query(s->req->query);
+        int r = sigv4_canon_headers(&s->lines, &s->names, s->req, NULL, 0, NULL, NULL);
 
-        if (!r)
-                r = sigv4_canon_headers(&s->lines, &s->names, s->req, NULL, 0, NULL, NULL);
         if (r)
                 return r;
         snprintf(credential, sizeof credential, "%s/%s", cred->access_key_id, s->scope);

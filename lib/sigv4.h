@@ -88,3 +88,7 @@ int sigv4_read_claim(struct sigv4_claim *ret, const struct sigv4_request *req, s
 int sigv4_verify(const struct sigv4_request *req, const struct sigv4_credentials *cred,
         const char *expect_region, const char *expect_service, int64_t now_s, unsigned flags,
         struct err *err) _must_check_;
+// The same, leaving in steps (SIGV4_RESULT_INIT; to be released) what was computed on the way: canonical request, string to
+// sign and the signature the request should have. What was not come to is empty.
+int sigv4_verify_steps(struct sigv4_result *steps, const struct sigv4_request *req,
+        const struct sigv4_credentials *cred, int64_t now_s, unsigned flags, struct err *err) _must_check_;

@@ -425,13 +425,12 @@ static int say(int r, struct err *err)
         }
 }
 
-// The signature as it should be.
-static int expected(char ret[65], const struct claim *k, const struct sigv4_request *req,
+// The signature as it should be, and how it came about.
+static int expected(struct sigv4_result *ret, const struct claim *k, const struct sigv4_request *req,
         const struct secret *key, const char *payload, unsigned flags)
 {
         cleanup_buf struct buf lines = BUF_INIT(1u << 20), names = BUF_INIT(VALUE_MAX),
                                query = BUF_INIT(SIGV4_QUERY_MAX);
-        cleanup_buf struct buf canonical = BUF_INIT(1u << 23), text = BUF_INIT(4096);
         const char *token = flags & SIGV4_TOKEN_AFTER_SIGNING ? "X-Amz-Security-Token" : NULL;
         char scope[256];
         int r = sigv4_canon_headers(&lines, &names, req, NULL, 0, buf_str(&k->names), token);
@@ -440,21 +439,22 @@ static int expected(char ret[65], const struct claim *k, const struct sigv4_requ
                 r = sigv4_canon_query(&query, req->query, NULL, 0, k->c.presigned ? "X-Amz-Signature" : NULL,
                         k->c.presigned ? token : NULL);
         if (!r)
-                r = sigv4_canon_request(&canonical, req, &query, &lines, &names, payload, flags);
+                r = sigv4_canon_request(&ret->canonical_request, req, &query, &lines, &names, payload, flags);
         if (r)
                 return r;
         snprintf(scope, sizeof scope, "%s/%s/%s/" SIGV4_TERMINATOR, k->c.date, k->c.region, k->c.service);
-        r = sigv4_string_to_sign(&text, k->amz_date, scope, &canonical);
-        return r ? r : sigv4_signature(ret, key, k->c.date, k->c.region, k->c.service, &text);
+        r = sigv4_string_to_sign(&ret->string_to_sign, k->amz_date, scope, &ret->canonical_request);
+        return r ? r
+                 : sigv4_signature(
+                           ret->signature, key, k->c.date, k->c.region, k->c.service, &ret->string_to_sign);
 }
 
-// 0; a sigv4_verify_result with err in one sentence; -errno. flags: as for signing; SIGV4_UNSIGNED_PAYLOAD
-// allows a request that leaves its body out, SIGV4_TOKEN_AFTER_SIGNING one that leaves its token out.
-int sigv4_verify(const struct sigv4_request *req, const struct sigv4_credentials *cred,
-        const char *expect_region, const char *expect_service, int64_t now_s, unsigned flags, struct err *err)
+static int verify(struct sigv4_result *steps, const struct sigv4_request *req,
+        const struct sigv4_credentials *cred, const char *expect_region, const char *expect_service,
+        int64_t now_s, unsigned flags, struct err *err)
 {
         _cleanup_(claim_deinit) struct claim k;
-        char payload[65], signature[65];
+        char payload[65];
         int r;
 
         claim_init(&k);
@@ -469,14 +469,29 @@ int sigv4_verify(const struct sigv4_request *req, const struct sigv4_credentials
                 r = payload_of(payload, &k, req, flags, err);
         if (r)
                 return r;
-        r = expected(signature, &k, req, cred->secret_access_key, payload, flags);
+        r = expected(steps, &k, req, cred->secret_access_key, payload, flags);
         if (r)
                 return say(r, err);
         if (strcmp(k.c.access_key_id, cred->access_key_id) != 0 ||
-                CRYPTO_memcmp(signature, buf_str(&k.signature), 64) != 0) {
+                CRYPTO_memcmp(steps->signature, buf_str(&k.signature), 64) != 0) {
                 err_set(err, "the request's signature does not match");
                 r = SIGV4_E_SIGNATURE;
         }
-        explicit_bzero(signature, sizeof signature);
         return r;
+}
+
+// 0; a sigv4_verify_result with err in one sentence; -errno. flags: as for signing; SIGV4_UNSIGNED_PAYLOAD
+// allows a request that leaves its body out, SIGV4_TOKEN_AFTER_SIGNING one that leaves its token out.
+int sigv4_verify(const struct sigv4_request *req, const struct sigv4_credentials *cred,
+        const char *expect_region, const char *expect_service, int64_t now_s, unsigned flags, struct err *err)
+{
+        _cleanup_(sigv4_result_deinit) struct sigv4_result steps = SIGV4_RESULT_INIT;
+
+        return verify(&steps, req, cred, expect_region, expect_service, now_s, flags, err);
+}
+
+int sigv4_verify_steps(struct sigv4_result *steps, const struct sigv4_request *req,
+        const struct sigv4_credentials *cred, int64_t now_s, unsigned flags, struct err *err)
+{
+        return verify(steps, req, cred, NULL, NULL, now_s, flags, err);
 }
