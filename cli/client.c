@@ -209,3 +209,28 @@ enum outcome client_ask(struct client *c, const struct cli *cli, uint16_t type, 
         }
         return o;
 }
+
+enum outcome client_ask_credentials(struct client *c, const struct cli *cli, const char *role,
+        uint32_t min_ttl, const struct frame_field **ret, struct err *err)
+{
+        struct frame_writer w;
+        enum outcome o = client_open(c, cli, err);
+
+        if (o != OUTCOME_OK)
+                return o;
+        frame_begin(&w, c->packet, sizeof c->packet, MSG_GET_CREDENTIALS);
+        frame_put_str(&w, TAG_ROLE, role);
+        if (min_ttl)
+                frame_put_u32(&w, TAG_MIN_TTL, min_ttl);
+        o = client_send(c, &w, err);
+        if (o == OUTCOME_OK)
+                o = client_receive(c, cli->deadline_ms ? cli->deadline_ms : cli_now_ms() + ANSWER_MS, err);
+        if (o != OUTCOME_OK)
+                return o;
+        *ret = frame_find(&c->frame, TAG_JSON);
+        if (c->frame.type != MSG_CREDENTIALS || !*ret || (*ret)->n == 0) {
+                err_set(err, "the credential broker's answer makes no sense");
+                return OUTCOME_BAD_ANSWER;
+        }
+        return OUTCOME_OK;
+}

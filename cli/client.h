@@ -32,3 +32,6 @@ void client_close(struct client *c); // clears what was received
 // One request without fields, or with one of text (NULL: none); its answer must be of the type wanted.
 enum outcome client_ask(struct client *c, const struct cli *cli, uint16_t type, uint16_t tag,
         const char *text, uint16_t wanted, struct err *err);
+// A role's credentials (role NULL: the default's), as the credential_process document, borrowed until client_close().
+enum outcome client_ask_credentials(struct client *c, const struct cli *cli, const char *role,
+        uint32_t min_ttl, const struct frame_field **ret, struct err *err);

@@ -4,8 +4,6 @@
 // of it. Never a prompt, and done within four seconds, for some SDKs give up after five.
 #include "cmd.h"
 
-#include "protocol.h"
-
 #include <getopt.h>
 #include <stdio.h>
 
@@ -31,26 +29,9 @@ static enum outcome ask(
         struct client *c, const struct cli *cli, const char *role, uint32_t min_ttl, struct err *err)
 {
         const struct frame_field *json;
-        struct frame_writer w;
-        enum outcome o = client_open(c, cli, err);
+        enum outcome o = client_ask_credentials(c, cli, role, min_ttl, &json, err);
 
-        if (o != OUTCOME_OK)
-                return o;
-        frame_begin(&w, c->packet, sizeof c->packet, MSG_GET_CREDENTIALS);
-        frame_put_str(&w, TAG_ROLE, role);
-        if (min_ttl)
-                frame_put_u32(&w, TAG_MIN_TTL, min_ttl);
-        o = client_send(c, &w, err);
-        if (o == OUTCOME_OK)
-                o = client_receive(c, cli->deadline_ms, err);
-        if (o != OUTCOME_OK)
-                return o;
-        json = frame_find(&c->frame, TAG_JSON);
-        if (c->frame.type != MSG_CREDENTIALS || !json || json->n == 0) {
-                err_set(err, "the credential broker's answer makes no sense");
-                return OUTCOME_BAD_ANSWER;
-        }
-        return cmd_write(json->p, json->n) ? OUTCOME_OK : OUTCOME_INTERNAL;
+        return o == OUTCOME_OK && !cmd_write(json->p, json->n) ? OUTCOME_INTERNAL : o;
 }
 
 int cmd_credential_process(struct cli *cli, int argc, char *argv[])
