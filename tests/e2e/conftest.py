@@ -8,10 +8,26 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import riglib  # noqa: E402
+from brokerlib import Broker  # noqa: E402
 from sandbox_client import box, own  # noqa: E402
 from worldlib import SEVERAL, World  # noqa: E402
 
 __all__ = ("box", "own")
+
+
+@pytest.fixture
+def make():
+    """make(…): a Broker of brokerlib.py"""
+    made = []
+
+    def make_broker(*args, **kw):
+        made.append(Broker(*args, **kw))
+        return made[-1]
+
+    yield make_broker
+    for b in made:
+        print(b.log())  # pytest shows it where the test failed
+        b.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import BROKER, CREDENTIALS, GET_CREDENTIALS, REFRESH, T_JSON, T_ROLE, Broker, Daemon, frame, parse
+from brokerlib import BROKER, CREDENTIALS, GET_CREDENTIALS, REFRESH, T_JSON, T_ROLE, Daemon, frame, parse
 from worldlib import BUILD, PATIENCE, SHIM, until
 
 STATE_SIZE = 2 * ((32 << 20) + 56)
@@ -81,20 +81,6 @@ class Manager:
         self.listen.close()
         for fd in self.store.values():
             os.close(fd)
-
-
-@pytest.fixture
-def make():
-    made = []
-
-    def make_broker(*args, **kw):
-        made.append(Broker(*args, **kw))
-        return made[-1]
-
-    yield make_broker
-    for b in made:
-        print(b.log())
-        b.close()
 
 
 @pytest.fixture
