@@ -36,7 +36,7 @@ struct loop {
         uint64_t timer_seq;    // orders timers that are due together, and tells older from newer
         bool stepped;          // the wall clock was set: every wall timer fires
         int64_t wall_offset;   // fake clock: wall - boot when last looked
-        struct event *due_now; // fake clock: makes the loop run what is due already
+        struct event *due_now; // makes the loop run what is due already
         struct signal_entry *signals;
         int signal_fd;
         struct event *signal_event;

@@ -67,8 +67,16 @@ static void queue_set(struct loop *l, enum timer_clock c)
                         event_active(l->due_now, EV_TIMEOUT, 1);
                 return;
         }
-        // Later than needed is mended when the descriptor fires; only the wall queue must be set always, or
-        // it would not hear of a step.
+        // What is due needs no descriptor: setting one costs more than all the rest of a turn. (libevent's timer of 0
+        // fires after the next look at the descriptors, so one that re-arms itself starves nobody.)
+        if (c == TIMER_BOOT && q->first && due <= now_ms(l, c)) {
+                event_add(l->due_now, &(struct timeval){0});
+                return;
+        }
+        // Too early is mended when it fires: then it looks again. The wall queue is set always, or it would not hear of
+        // a step.
+        if (c == TIMER_BOOT && q->set_to_ms <= due)
+                return;
         if (due != q->set_to_ms && !(l->stepped && c == TIMER_WALL))
                 set_fd(l, c, due);
 }
@@ -143,10 +151,8 @@ bool timers_fire(struct loop *l)
         }
         if (stepped)
                 l->stepped = false; // one that came meanwhile stays, and the descriptor is set to fire
-        for (size_t c = 0; c < TIMER_CLOCKS; c++) {
-                l->queues[c].set_to_ms = INT64_MIN;
+        for (size_t c = 0; c < TIMER_CLOCKS; c++)
                 queue_set(l, (enum timer_clock)c);
-        }
         return fired;
 }
 
@@ -169,6 +175,9 @@ static void on_timerfd(evutil_socket_t fd, short what _unused_, void *arg)
         struct loop *l = arg;
         uint64_t ticks;
 
+        for (size_t c = 0; c < TIMER_CLOCKS; c++)
+                if (l->queues[c].fd == fd)
+                        l->queues[c].set_to_ms = INT64_MAX; // it fires once
         if (read(fd, &ticks, sizeof ticks) < 0 && errno == ECANCELED)
                 l->stepped = true;
         timers_fire(l);
@@ -194,10 +203,12 @@ int timers_init(struct loop *l)
 {
         int r = 0;
 
+        l->due_now = event_new(l->base, -1, 0, on_due_now, l);
+        if (!l->due_now)
+                return -ENOMEM;
         if (l->fake) {
                 l->wall_offset = now_ms(l, TIMER_WALL) - now_ms(l, TIMER_BOOT);
-                l->due_now = event_new(l->base, -1, 0, on_due_now, l);
-                return l->due_now ? 0 : -ENOMEM;
+                return 0;
         }
         for (size_t c = 0; c < TIMER_CLOCKS && r == 0; c++)
                 r = queue_open(l, (enum timer_clock)c);
