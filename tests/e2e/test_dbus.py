@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -16,6 +17,8 @@ from worldlib import BUILD, until
 TOP = os.environ.get("VALETKEY_TOP", os.getcwd())
 
 dbus = pytest.importorskip("dbus")
+gi = pytest.importorskip("gi")
+from gi.repository import Gio, GLib  # noqa: E402
 
 
 def proxy(b, path="/org/valetkey/Broker1"):
@@ -118,7 +121,6 @@ def test_the_introspection_is_the_contract(on_bus):
 
 def test_sign_in_over_dbus(make):
     from dbus.mainloop.glib import DBusGMainLoop
-    GLib = pytest.importorskip("gi.repository.GLib", reason="signals in python3-dbus need python3-gi")
     b = make(bus=True, faults=["interval=1"])
     connection = dbus.bus.BusConnection(b.bus_address, mainloop=DBusGMainLoop())
     until("the name", lambda: connection.name_has_owner("org.valetkey.Broker1"))
@@ -156,3 +158,245 @@ def test_the_bus_may_go(on_bus):
     on_bus.procs[-1].wait()
     until("that to be noticed", lambda: "bus.lost" in on_bus.log())
     assert on_bus.shim().returncode == 0
+
+
+# ---- signals
+
+
+class Listener:
+    """What is told on the bus, heard with GLib's GDBus, which asks nothing by itself."""
+
+    def __init__(self, b):
+        self.connection = Gio.DBusConnection.new_for_address_sync(
+            b.bus_address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+        self.seen = []
+        self.connection.signal_subscribe("org.valetkey.Broker1", None, None, None, None, Gio.DBusSignalFlags.NONE,
+                                         lambda _c, _s, path, iface, name, args: self.seen.append((name, path, iface, args.unpack())))
+
+    def named(self, name):
+        while GLib.MainContext.default().iteration(False):
+            pass
+        return [x for x in self.seen if x[0] == name]
+
+    def call(self, done, path, iface, method, args=None, timeout_ms=-1):
+        """An asynchronous call: done(reply, or the name of the error)."""
+        def finish(c, result):
+            try:
+                reply, fds = c.call_with_unix_fd_list_finish(result)
+                done((reply.unpack(), fds))
+            except GLib.Error as e:
+                done(Gio.DBusError.get_remote_error(e))
+
+        self.connection.call_with_unix_fd_list("org.valetkey.Broker1", path, iface, method, args, None, Gio.DBusCallFlags.NONE,
+                                               timeout_ms, None, None, finish)
+
+
+@pytest.fixture
+def bus_broker(make):
+    """A broker on a bus in which nobody is signed in; polls of the provider one second apart."""
+    b = make(bus=True, faults=["interval=1"])
+    until("the name", lambda: dbus.bus.BusConnection(b.bus_address).name_has_owner("org.valetkey.Broker1"))
+    return b
+
+
+def test_a_rotation_is_told_and_says_no_secret(on_bus):
+    listener = Listener(on_bus)
+    assert on_bus.shim().returncode == 0
+    before = until("the first session", lambda: listener.named("CredentialsRotated"))
+    dbus.Interface(proxy(on_bus, "/org/valetkey/Broker1/role/dev"), "org.valetkey.Role1").Refresh()
+    until("the next session", lambda: len(listener.named("CredentialsRotated")) == len(before) + 1)
+    doc = json.loads(on_bus.shim().stdout)
+    _, path, iface, (access_key_id, expiration) = listener.named("CredentialsRotated")[-1]
+    assert (path, iface, access_key_id) == ("/org/valetkey/Broker1/role/dev", "org.valetkey.Role1", doc["AccessKeyId"])
+    props = dbus.Interface(proxy(on_bus, path), "org.freedesktop.DBus.Properties")
+    assert props.Get(iface, "Expiration") == expiration > time.time()
+    changed = [a[1] for _, p, _, a in listener.named("PropertiesChanged") if p == path]
+    assert [c["State"] for c in changed] == ["fetching", "valid", "refreshing", "valid"]
+    assert changed[-1]["Expiration"] == expiration
+    for c in changed:  # what never changes is not repeated
+        assert set(c) == {"State", "Expiration", "LastError"}
+    assert doc["SecretAccessKey"] not in repr(listener.seen) and doc["SessionToken"] not in repr(listener.seen)
+
+
+def test_a_refusal_is_told_with_its_sentence(on_bus):
+    listener = Listener(on_bus)
+    assert on_bus.shim("admin").returncode != 0
+    until("that", lambda: [a for _, _, _, a in listener.named("PropertiesChanged") if "admin" in a[1].get("LastError", "")])
+
+
+def test_sign_in_required_is_said_once_until_somebody_has(bus_broker):
+    listener = Listener(bus_broker)
+    for _ in range(3):
+        assert bus_broker.shim().returncode == 3
+    (_, path, iface, (reason, message)), = until("the signal", lambda: listener.named("SignInRequired"))
+    assert (path, iface, reason) == ("/org/valetkey/Broker1/identity/corp", "org.valetkey.Identity1", "needs-login") and "dev" in message
+    assert bus_broker.sign_in().returncode == 0 and bus_broker.shim().returncode == 0
+    states = [a[1]["State"] for _, p, _, a in listener.named("PropertiesChanged") if p == path]
+    assert "signed-in" in states
+    dbus.Interface(proxy(bus_broker), "org.valetkey.Broker1").SignOut("")
+    assert bus_broker.shim().returncode == 3 and bus_broker.shim("admin").returncode == 3
+    until("the next", lambda: len(listener.named("SignInRequired")) == 2)
+
+
+# ---- silent first
+
+INTERACTIVE = {"interactive": True}
+
+
+def sign_ins(b):
+    objects = dbus.Interface(proxy(b), "org.freedesktop.DBus.ObjectManager").GetManagedObjects()
+    return {p: o["org.valetkey.SignIn1"] for p, o in objects.items() if "org.valetkey.SignIn1" in o}
+
+
+def read_fd(fds):
+    with os.fdopen(fds.get(0)) as f:
+        return f.read()
+
+
+def get_interactively(listener, answers, role="dev"):
+    listener.call(answers.append, "/org/valetkey/Broker1", "org.valetkey.Broker1", "GetCredentials",
+                  GLib.Variant("(sa{sv})", (role, {"interactive": GLib.Variant("b", True)})), 60000)
+
+
+def test_silent_first_and_then_with_a_person(bus_broker):
+    root = dbus.Interface(proxy(bus_broker), "org.valetkey.Broker1")
+    for options in ({}, {"interactive": False}):
+        assert error_name(root.GetCredentials, "dev", options) == "org.valetkey.Error.NeedsLogin"
+    assert not sign_ins(bus_broker) and bus_broker.stats("device_authorization") == 0
+    for bad in ({"interactive": "yes"}, {"interactive": dbus.Int32(1)}, {"min_ttl": True}, {"min_ttl": -1}, {"Interactive": True}):
+        assert error_name(root.GetCredentials, "dev", bad) == "org.valetkey.Error.InvalidRequest"
+
+    listener, answers = Listener(bus_broker), []
+    for role in ("dev", "dev", "nope", "admin"):  # one person, one code; the other is no role
+        get_interactively(listener, answers, role)
+    added = until("the object", lambda: [a for _, _, _, a in listener.named("InterfacesAdded") if "org.valetkey.SignIn1" in a[1]])
+    (path, shown), = [(p, i["org.valetkey.SignIn1"]) for p, i in added]
+    assert shown["State"] == "waiting" and shown["Identity"] == "/org/valetkey/Broker1/identity/corp"
+    assert list(sign_ins(bus_broker)) == [path] and answers == ["org.valetkey.Error.UnknownRole"]
+    bus_broker.control("approve", user_code=shown["UserCode"], user="alice", decision="allow")
+    until("the answers", lambda: listener.named("") or len(answers) == 4)
+    got = [a for a in answers if isinstance(a, tuple)]
+    assert [read_fd(fds) for _, fds in got] == [bus_broker.shim().stdout] * 2
+    assert answers.count("org.valetkey.Error.AccessDenied") == 1  # admin, by STS
+    assert listener.named("Completed")[0][3] == ("ok", "") and listener.named("InterfacesRemoved")[0][3][0] == path
+    assert not sign_ins(bus_broker)
+
+
+def test_a_person_who_declines_or_a_program_that_leaves(bus_broker):
+    listener, answers = Listener(bus_broker), []
+    get_interactively(listener, answers)
+    (path, shown), = until("the object", lambda: list(sign_ins(bus_broker).items()))
+    bus_broker.control("approve", user_code=shown["UserCode"], user="alice", decision="deny")
+    until("the answer", lambda: listener.named("") or answers)
+    assert answers == ["org.valetkey.Error.DeniedByUser"]
+
+    get_interactively(listener, answers)
+    (path, shown), = until("another", lambda: list(sign_ins(bus_broker).items()))
+    listener.call(lambda _: None, path, "org.valetkey.SignIn1", "Cancel")
+    until("the answer", lambda: listener.named("") or len(answers) == 2)
+    assert answers[1] == "org.valetkey.Error.Cancelled"
+
+    get_interactively(listener, answers)
+    until("one more", lambda: listener.named("") or sign_ins(bus_broker))
+    listener.connection.close_sync(None)
+    until("it to go", lambda: not sign_ins(bus_broker))
+
+
+# ---- programs nobody wants on their bus
+
+RUDE = f"{BUILD}/tests/helpers/bus_rude"
+
+
+class Rude:
+    def __init__(self, b, *args):
+        self.proc = subprocess.Popen([RUDE, *args], env=b.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def report(self):
+        """(answered, refused) until now"""
+        self.proc.stdin.write("?\n")
+        self.proc.stdin.flush()
+        return tuple(int(x) for x in self.proc.stdout.readline().split())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.proc.stdin.close()
+        self.proc.kill()
+        self.proc.wait()
+        self.proc.stdout.close()
+
+
+def test_who_asks_for_much_waits_for_itself(make):
+    """While somebody has 200 dear calls under way, another's calls are not behind them but in between."""
+    b = make(bus=True, roles=[f"r{i}" for i in range(900)])
+    until("the name", lambda: dbus.bus.BusConnection(b.bus_address).name_has_owner("org.valetkey.Broker1"))
+    props = dbus.Interface(proxy(b), "org.freedesktop.DBus.Properties")
+    props.Get("org.valetkey.Broker1", "Version")
+    with Rude(b, "flood", "GetManagedObjects", "200") as flood:
+        until("the flood", lambda: flood.report()[0] > 3)
+        before = flood.report()[0]
+        for _ in range(20):
+            props.Get("org.valetkey.Broker1", "Version")
+        during = flood.report()[0] - before
+    assert during < 20 * 20, f"{during} answers to the flood while another got 20"
+
+
+def test_a_flood_without_answers_costs_nothing(on_bus):
+    """Cheap calls at full speed: another is answered, about as the bus itself answers."""
+    root = dbus.Interface(proxy(on_bus), "org.valetkey.Broker1")
+    props = dbus.Interface(proxy(on_bus), "org.freedesktop.DBus.Properties")
+    bus_itself = dbus.Interface(dbus.bus.BusConnection(on_bus.bus_address).get_object("org.freedesktop.DBus", "/org/freedesktop/DBus"),
+                                "org.freedesktop.DBus")
+
+    def median_of(fn):
+        took = []
+        for _ in range(41):
+            start = time.monotonic()
+            fn()
+            took.append(time.monotonic() - start)
+        return sorted(took)[20]
+
+    root.GetCredentials("dev", {}).take()
+    for mode in (("shout", "Get"), ("shout", "GetStatus"), ("flood", "Get", "2000")):
+        with Rude(on_bus, *mode) as rude:
+            until("it", lambda: rude.report()[0] > 100)  # pylint: disable=cell-var-from-loop
+            ours, theirs = median_of(lambda: props.Get("org.valetkey.Broker1", "Version")), median_of(bus_itself.GetId)
+            os.close(root.GetCredentials("dev", {}).take())
+        assert ours < 50 * theirs, (mode, ours, theirs)
+
+
+def test_who_does_not_read_is_sent_no_more(on_bus):
+    root = dbus.Interface(proxy(on_bus), "org.valetkey.Broker1")
+    root.GetCredentials("dev", {}).take()
+    daemon = on_bus.procs[-1].pid
+    before = len(os.listdir(f"/proc/{daemon}/fd"))
+    with Rude(on_bus, "deaf", "dev", "3000") as deaf:
+        assert deaf.proc.stdout.readline() == "sent\n"
+        until("that to be noticed", lambda: "caller.deaf" in on_bus.log())
+        for _ in range(20):
+            os.close(root.GetCredentials("dev", {}).take())
+        held = len(os.listdir(f"/proc/{daemon}/fd")) - before
+        assert 100 < held < 500, f"{held} descriptors lie in the bus"
+        deaf.proc.stdin.write("read\n")
+        deaf.proc.stdin.flush()
+        assert deaf.proc.stdout.readline() == "read\n"
+        until("the bus to be rid of them", lambda: len(os.listdir(f"/proc/{daemon}/fd")) - before < 20)
+    os.close(root.GetCredentials("dev", {}).take())
+    assert "bus.lost" not in on_bus.log()
+
+
+def test_names_that_have_come_and_stay_take_no_room(on_bus):
+    with Rude(on_bus, "names", "2100") as names:
+        assert names.proc.stdout.readline() == "2100 0\n"
+        assert proxy(on_bus).GetCredentials("dev", {}, dbus_interface="org.valetkey.Broker1").take() >= 0
+
+
+def test_what_a_program_may_have_open_is_bounded(bus_broker):
+    listener, answers = Listener(bus_broker), []
+    for _ in range(300):
+        get_interactively(listener, answers)
+    until("the refusals", lambda: listener.named("") or len(answers) == 300 - 256)
+    assert set(answers) == {"org.valetkey.Error.Busy"}
+    assert proxy(bus_broker).Get("org.valetkey.Broker1", "Version", dbus_interface="org.freedesktop.DBus.Properties")
+    assert len(sign_ins(bus_broker)) == 1
