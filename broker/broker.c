@@ -33,6 +33,7 @@ struct broker {
         struct store *store;
         struct handouts *handouts;
         size_t n_identities;
+        bool in_session;
         struct bucket refresh_all;
         int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
         const struct broker_events *events;
@@ -288,6 +289,19 @@ struct parting *broker_parting(struct broker *b, const struct keeper *k)
         return b->identities[keeper_get_config(k) - b->config->identities].parting;
 }
 
+bool broker_get_in_session(const struct broker *b)
+{
+        return b->in_session;
+}
+
+void broker_set_in_session(struct broker *b, bool is)
+{
+        if (is == b->in_session)
+                return;
+        b->in_session = is;
+        store_save_soon(b->store);
+}
+
 int broker_store(struct broker *b)
 {
         return b->store ? store_save(b->store) : 0;
@@ -391,6 +405,7 @@ static int make_store(struct broker *b, struct state *state)
                 .keepers = b->keepers,
                 .roles = b->roles,
                 .claims = b->claims,
+                .in_session = &b->in_session,
         };
         struct store *s;
         int r = store_new(&s, &parts);

@@ -57,6 +57,9 @@ size_t broker_identities(const struct broker *b, struct keeper *const **ret);
 void broker_wake(struct broker *b, bool urgent);
 struct parting;
 struct parting *broker_parting(struct broker *b, const struct keeper *k); // for sign_out.c
+// Whether the user has a session, as far as is known; stored with the rest.
+bool broker_get_in_session(const struct broker *b);
+void broker_set_in_session(struct broker *b, bool is);
 // Stores everything now. 0 or -errno.
 int broker_store(struct broker *b) _must_check_;
 bool broker_is_refreshing(const struct broker *b); // a refresh token is under way

@@ -7,10 +7,13 @@
 #include "bus_service.h"
 #include "endpoint.h"
 #include "log.h"
+#include "login1.h"
+#include "logout.h"
 #include "process.h"
 #include "restart.h"
 #include "server.h"
 #include "settings.h"
+#include "sign_out.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -122,6 +125,9 @@ struct life {
         struct config *config;
         struct state *state;
         struct restart *restart;
+        struct login1 *login1;
+        struct logout *logout;
+        struct sign_out *end; // while a provider is told, after "stop"
         const char *config_path;
         char *runtime_dir, *socket_path, *program;
         char **argv;
@@ -133,6 +139,8 @@ struct life {
 
 static void life_end(struct life *l)
 {
+        sign_out_free(l->end);
+        logout_free(l->logout);
         restart_free(l->restart);
         bus_service_free(l->bus);
         server_free(l->server);
@@ -140,6 +148,7 @@ static void life_end(struct life *l)
                 endpoint_end(l->endpoint);
         endpoint_free(l->endpoint);
         broker_free(l->broker);
+        login1_free(l->login1);
         if (l->ended && l->state && state_wipe(l->state) < 0)
                 log_event(LOG_E_ERROR, "state.unsaved", "reason=%s", "cannot clear it");
         state_free(l->state);
@@ -161,13 +170,45 @@ static void life_end(struct life *l)
                 close(l->lock);
 }
 
+static void on_ended(void *arg)
+{
+        struct life *l = arg;
+
+        loop_quit(l->loop);
+}
+
+// Everything is wiped now; for a provider that has to be told, the process lives on for two seconds at most.
+static void end(struct life *l)
+{
+        l->ended = true;
+        process_notify("STOPPING=1", -1);
+        l->logout = logout_free(l->logout);
+        l->restart = restart_free(l->restart);
+        server_pause(l->server, true);
+        if (sign_out_start(&l->end, l->broker, SIGN_OUT_STOP, NULL, on_ended, l) < 0)
+                loop_quit(l->loop);
+}
+
 static void on_end(int signal, void *arg)
 {
         struct life *l = arg;
 
         log_event(LOG_E_NOTICE, "broker.stopping", "signal=%d", signal);
-        l->ended = true;
-        loop_quit(l->loop);
+        if (l->ended)
+                loop_quit(l->loop); // told twice: at once
+        else
+                end(l);
+}
+
+// The last session has ended and nobody is signed in. A service manager stops us when it likes; without one, nobody would.
+static void on_over(void *arg)
+{
+        struct life *l = arg;
+
+        if (getenv("NOTIFY_SOCKET"))
+                return;
+        log_event(LOG_E_NOTICE, "broker.stopping", "reason=%s", "the last session ended");
+        end(l);
 }
 
 static void on_hangup(int signal _unused_, void *arg)
@@ -334,6 +375,16 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 return r;
         }
         r = bus_service_new(&l->bus, l->broker);
+        if (r == 0)
+                r = login1_new(&l->login1, l->loop);
+        if (r == 0)
+                r = logout_new(&l->logout, &(struct logout_parts){.loop = l->loop,
+                                                   .broker = l->broker,
+                                                   .login1 = l->login1,
+                                                   .uid = geteuid(),
+                                                   .users_dir = "/run/systemd/users",
+                                                   .over = on_over,
+                                                   .arg = l});
         if (r < 0)
                 return r;
         return restart_new(&l->restart, &(struct restart_parts){.loop = l->loop,
@@ -376,7 +427,6 @@ int main(int argc, char *argv[])
                         life.runtime_dir);
                 process_notify("READY=1", -1);
                 r = loop_run(life.loop);
-                process_notify("STOPPING=1", -1);
         }
         if (r < 0)
                 fprintf(stderr, "valetkey-broker: %s\n", err.text[0] ? err.text : strerror(-r));

@@ -17,6 +17,7 @@ enum {
         H_FORM = 1,
         H_USED_ID = 2,
         H_USED_PRINT = 3,
+        H_IN_SESSION = FRAME_TAG_OPTIONAL | 4,
 };
 #define FORM 1u
 
@@ -152,6 +153,8 @@ int state_put_head(struct buf *out, const struct state_head *h)
                 frame_put_u64(&w, H_USED_ID, h->used_id);
                 frame_put_str(&w, H_USED_PRINT, h->used_print);
         }
+        if (h->in_session)
+                frame_put_u32(&w, H_IN_SESSION, 1);
         return put(out, &w);
 }
 
@@ -219,12 +222,15 @@ static bool get_time(const struct frame *f, uint16_t tag, int64_t *ret)
 static int read_head(struct state_head *ret, const struct frame *f)
 {
         static const uint16_t tags[] = {H_FORM, H_USED_ID, H_USED_PRINT};
-        bool used = frame_find(f, H_USED_PRINT) != NULL;
-        uint32_t form;
+        bool used = frame_find(f, H_USED_PRINT) != NULL, session = frame_find(f, H_IN_SESSION) != NULL;
+        uint32_t form, in_session = 1;
 
         if (!frame_only_has(f, tags, ARRAY_SIZE(tags)) || !frame_get_u32(f, H_FORM, &form) || form != FORM ||
                 used != (frame_find(f, H_USED_ID) != NULL))
                 return -EBADMSG;
+        if (session && (!frame_get_u32(f, H_IN_SESSION, &in_session) || in_session != 1))
+                return -EBADMSG;
+        ret->in_session = session;
         if (used && (!frame_get_u64(f, H_USED_ID, &ret->used_id) ||
                             !frame_get_str(f, H_USED_PRINT, ret->used_print, sizeof ret->used_print) ||
                             !ret->used_print[0]))

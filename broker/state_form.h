@@ -13,6 +13,7 @@
 struct state_head {
         uint64_t used_id;
         char used_print[9]; // "": nothing was
+        bool in_session;    // the user had a session on this machine
 };
 
 struct state_grant {

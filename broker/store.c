@@ -134,7 +134,7 @@ static int put_sessions(struct store *s, struct buf *out)
 static int save(struct store *s)
 {
         cleanup_buf struct buf out = BUF_INIT(STATE_MAX);
-        struct state_head head = {.used_id = 0};
+        struct state_head head = {.in_session = *s->p.in_session};
         const char *print;
         size_t whole;
         int r;
@@ -273,6 +273,7 @@ int store_restore(struct store *s)
         if (r < 0)
                 return r;
         claims_set_used(s->p.claims, d.head.used_id, d.head.used_print);
+        *s->p.in_session = d.head.in_session;
         n_grants = take_grants(s, &d, false);
         for (size_t i = 0; i < s->p.config->n_identities; i++)
                 roles_follow(s->p.roles, s->p.keepers[i]); // some have sessions among those that follow

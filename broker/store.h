@@ -17,6 +17,7 @@ struct store_parts {
         struct keeper *const *keepers;
         struct roles *roles;
         struct claims *claims;
+        bool *in_session;
 };
 int store_new(struct store **ret, const struct store_parts *p) _must_check_;
 struct store *store_free(struct store *s);

@@ -94,18 +94,21 @@ class Daemon:
 
 
 class Broker:
-    def __init__(self, roles=("dev", "admin"), bus=False, faults=(), extra="", role_extra="", start=True, cloud=()):
+    def __init__(self, roles=("dev", "admin"), bus=False, faults=(), extra="", role_extra="", start=True, cloud=(), beside=None):
         self.dir = tempfile.mkdtemp(prefix="vkb-", dir="/tmp")
         self.runtime = f"{self.dir}/r"
         os.mkdir(self.runtime, 0o700)
         self.claim = f"{self.dir}/claim.sock"
         self.log_path = f"{self.dir}/broker.log"
         self.procs = []
-        options = [x for f in faults for x in ("--fault", f)]
-        self.cloud = subprocess.Popen([SANDBOX, "serve", "--listen", "127.0.0.1:0", *options, *cloud], stdout=subprocess.PIPE, text=True,
-                                      stderr=open(f"{self.dir}/cloud.log", "w", encoding="utf-8"))
-        self.procs.append(self.cloud)
-        self.base = self.cloud.stdout.readline().split()[1]
+        if beside:  # another broker, as on another host: the same cloud
+            self.cloud, self.base = beside.cloud, beside.base
+        else:
+            options = [x for f in faults for x in ("--fault", f)]
+            self.cloud = subprocess.Popen([SANDBOX, "serve", "--listen", "127.0.0.1:0", *options, *cloud], stdout=subprocess.PIPE, text=True,
+                                          stderr=open(f"{self.dir}/cloud.log", "w", encoding="utf-8"))
+            self.procs.append(self.cloud)
+            self.base = self.cloud.stdout.readline().split()[1]
         self.config = f"{self.dir}/valetkey.conf"
         arn = {"dev": "dev", "admin": "admin", "audit": "audit"}
         with open(self.config, "w", encoding="utf-8") as f:
@@ -115,7 +118,8 @@ class Broker:
                         f"sts_endpoint = {self.base}/\n{role_extra}\n")
         os.chmod(self.config, 0o600)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        self.env.update(XDG_RUNTIME_DIR=self.runtime, DBUS_SESSION_BUS_ADDRESS=f"unix:path={self.runtime}/none", HOME=self.dir)
+        self.env.update(XDG_RUNTIME_DIR=self.runtime, DBUS_SESSION_BUS_ADDRESS=f"unix:path={self.runtime}/none",
+                        DBUS_SYSTEM_BUS_ADDRESS=f"unix:path={self.runtime}/none", HOME=self.dir)
         if bus:
             self._start_bus()
         self.proc = None
@@ -191,8 +195,12 @@ class Broker:
             s.send(packet)
             return parse(s.recv(65536))
 
+    @staticmethod
+    def request(role="dev", *fields):
+        return frame(GET_CREDENTIALS, (T_ROLE, role.encode()), *fields)
+
     def get(self, role="dev", *fields):
-        return self.ask(frame(GET_CREDENTIALS, (T_ROLE, role.encode()), *fields))
+        return self.ask(self.request(role, *fields))
 
     def run(self, *argv, **kw):
         return subprocess.run(argv, env=dict(self.env, **kw.pop("env", {})), capture_output=True, text=True, timeout=30 * PATIENCE,
@@ -239,8 +247,9 @@ class Broker:
             except OSError:
                 pass
         log = self.log()
-        with open(f"{self.dir}/cloud.log", encoding="utf-8", errors="replace") as f:
-            log += f.read()
+        if os.path.exists(f"{self.dir}/cloud.log"):
+            with open(f"{self.dir}/cloud.log", encoding="utf-8", errors="replace") as f:
+                log += f.read()
         shutil.rmtree(self.dir, ignore_errors=True)
         assert "Sanitizer" not in log and "runtime error" not in log, log
         assert not ended_by_us or self.proc.returncode == 0, (self.proc.returncode, log)

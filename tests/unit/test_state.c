@@ -242,7 +242,7 @@ static void clear(struct state_grant *g, struct state_session *x)
 
 static int put(struct buf *out)
 {
-        static const struct state_head head = {.used_id = 7, .used_print = "deadbeef"};
+        static const struct state_head head = {.used_id = 7, .used_print = "deadbeef", .in_session = true};
         struct state_grant g;
         struct state_session x;
         int r;
@@ -272,6 +272,7 @@ static void comes_back_as_it_went(void **state)
         assert_int_equal(state_parse(&d, b.p, b.n, NULL), 0);
         assert_int_equal(d.head.used_id, 7);
         assert_string_equal(d.head.used_print, "deadbeef");
+        assert_true(d.head.in_session);
         assert_int_equal(d.n_grants, 2);
         assert_string_equal(d.grants[0].grant.identity, "corp");
         assert_string_equal(secret_str(d.grants[0].grant.refresh_token), "refresh");
