@@ -14,6 +14,9 @@
 #include "store.h"
 
 #define LOOK_EVERY_MS        INT64_C(1000)
+#define AGAIN_FIRST_MS       50
+#define AGAIN_WITHIN_MS      500
+#define AGAIN_AT_ONCE        25 // so many roles in each AGAIN_WITHIN_MS
 #define REFRESH_ALL_AT_ONCE  3u
 #define REFRESH_ALL_EVERY_MS INT64_C(30000)
 
@@ -282,6 +285,24 @@ void broker_wake(struct broker *b, bool urgent)
                 return;
         b->looked_boot_ms = now;
         claims_look(b->claims);
+}
+
+// Keepers first: roles ask them. Each host and each role draws its moment, and thousands of roles come one after the other.
+bool broker_look_again(struct broker *b)
+{
+        struct role *const *roles;
+        size_t n_roles = roles_list(b->roles, &roles);
+        bool any = false;
+        int64_t n = 0;
+
+        http_network_changed(b->http);
+        for (size_t i = 0; i < b->n_identities; i++)
+                any |= keeper_look_again(b->keepers[i]);
+        for (size_t i = 0; i < n_roles; i++)
+                if (role_look_again(roles[i], AGAIN_FIRST_MS + arc4random() % AGAIN_WITHIN_MS +
+                                                      n / AGAIN_AT_ONCE * AGAIN_WITHIN_MS))
+                        n++;
+        return any || n > 0;
 }
 
 struct parting *broker_parting(struct broker *b, const struct keeper *k)

@@ -60,6 +60,10 @@ struct parting *broker_parting(struct broker *b, const struct keeper *k); // for
 // Whether the user has a session, as far as is known; stored with the rest.
 bool broker_get_in_session(const struct broker *b);
 void broker_set_in_session(struct broker *b, bool is);
+// The network may be back, the machine is awake again, or its clock was set: whatever could not be reached, or failed
+// over a wrong clock, is tried again within a second. What STS or a provider refused or throttled is not. False: there
+// was nothing.
+bool broker_look_again(struct broker *b);
 // Stores everything now. 0 or -errno.
 int broker_store(struct broker *b) _must_check_;
 bool broker_is_refreshing(const struct broker *b); // a refresh token is under way

@@ -35,9 +35,14 @@ static struct source_op *op_free(struct source_op *op)
         return NULL;
 }
 
-static void end_with(struct source_op *op, enum outcome o, const char *text)
+static bool op_hurry(struct source_op *op)
 {
-        struct source_result r = {.outcome = o};
+        return op->sts && sts_op_hurry(op->sts);
+}
+
+static void end_with(struct source_op *op, enum outcome o, bool unanswered, const char *text)
+{
+        struct source_result r = {.outcome = o, .unanswered = unanswered};
 
         err_set(&r.err, "role %s: %s", op->role->name, text);
         op->done(op->arg, &r);
@@ -49,7 +54,7 @@ static void fetch_source_anew(struct source_op *op)
 {
         op->waiter = role_waiter_free(op->waiter);
         if (role_wait_start(&op->waiter, *op->chain->from, 0, SOURCE_PATIENCE_MS, on_source, op) < 0)
-                end_with(op, OUTCOME_INTERNAL, "out of memory");
+                end_with(op, OUTCOME_INTERNAL, false, "out of memory");
 }
 
 static void ask_source(void *arg)
@@ -66,12 +71,13 @@ static void ask_source(void *arg)
 // True when the call is worth a second try, which is then under way.
 static bool tried_again(struct source_op *op, const struct sts_result *s)
 {
-        int64_t off = s->server_skew_s - op->chain->skew_s;
+        const struct clock *c = loop_clock(keeper_get_loop(op->chain->keeper));
+        int64_t off = s->server_skew_s - clock_remote_skew_s(&op->chain->date, c);
 
         if (op->again || s->outcome == OUTCOME_OK)
                 return false;
         if (s->error.code == STS_E_SIGNATURE && (off > SKEW_WORTH_S || off < -SKEW_WORTH_S)) {
-                op->chain->skew_s = s->server_skew_s;
+                clock_remote_learn(&op->chain->date, c, clock_wall_s(c) + s->server_skew_s);
                 op->again = true;
                 timer_arm_in(op->begin, 0);
                 return true;
@@ -126,7 +132,8 @@ static int call_sts(struct source_op *op, const struct sts_credentials *with, st
                 .secret_access_key = with->secret_access_key,
                 .session_token = with->session_token,
                 .region = conf->sts_region ? conf->sts_region : "us-east-1",
-                .skew_s = op->chain->skew_s};
+                .skew_s = clock_remote_skew_s(
+                        &op->chain->date, loop_clock(keeper_get_loop(op->chain->keeper)))};
         const struct sts_assume_role q = {.role_arn = conf->role_arn,
                 .session_name = call.session_name,
                 .duration_s = op->duration_s,
@@ -152,12 +159,12 @@ static void on_source(void *arg, const struct role_answer *a)
         int r;
 
         if (a->outcome != OUTCOME_OK) {
-                end_with(op, a->outcome, a->message);
+                end_with(op, a->outcome, a->unanswered, a->message);
                 return;
         }
         r = call_sts(op, a->credentials, &err);
         if (r < 0)
-                end_with(op, sts_call_outcome(r), err.text[0] ? err.text : strerror(-r));
+                end_with(op, sts_call_outcome(r), false, err.text[0] ? err.text : strerror(-r));
 }
 
 static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,
@@ -186,7 +193,7 @@ static int obtain(struct source_op **ret, struct source *s, const struct config_
 
 void chain_init(struct chain *c, struct role *const *from, struct keeper *k, struct http *h)
 {
-        static const struct source_ops ops = {.obtain = obtain, .op_free = op_free};
+        static const struct source_ops ops = {.obtain = obtain, .op_hurry = op_hurry, .op_free = op_free};
 
         *c = (struct chain){
                 .source = {.ops = &ops, .type = SOURCE_ROLE}, .from = from, .keeper = k, .http = h};

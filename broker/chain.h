@@ -13,6 +13,6 @@ struct chain {
         struct keeper *keeper;
         struct http *http;
         struct role *const *from; // the slot of the source role: all roles are made before one is asked
-        int64_t skew_s;           // what STS's clock was ahead when it last answered
+        struct clock_remote date; // STS's clock
 };
 void chain_init(struct chain *c, struct role *const *from, struct keeper *k, struct http *h);

@@ -46,9 +46,13 @@ struct provider_op *keeper_take_refresh(struct keeper *k);
 // No grant is taken any more.
 void keeper_close(struct keeper *k);
 
+// The network may be back: a refresh that nobody answered may be tried again now. False: there was none.
+bool keeper_look_again(struct keeper *k);
+
 struct keeper_token {
         enum outcome outcome; // OUTCOME_OK, or what stands in the way
         struct err err;       // names the identity
+        bool unanswered;      // the provider did not answer at all
         const struct grant *grant;
         uint64_t serial; // counts ID tokens
 };

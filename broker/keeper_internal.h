@@ -37,6 +37,7 @@ struct keeper {
         struct provider_op *refresh;
         struct claims_waiter *look;
         unsigned failures;
+        bool unanswered;       // the last refresh was: nobody answered
         int64_t retry_boot_ms; // until then a failed refresh is answered from memory
         enum outcome last_outcome;
         struct err last_err;

@@ -106,6 +106,7 @@ static void on_refreshed(void *arg, struct provider_result *result)
 {
         struct keeper *k = arg;
 
+        k->unanswered = result->outcome == OUTCOME_UNREACHABLE || result->outcome == OUTCOME_TIMEOUT;
         if (result->outcome == OUTCOME_OK) {
                 refreshed(k, result);
         } else {
@@ -120,6 +121,16 @@ static void on_refreshed(void *arg, struct provider_result *result)
         k->refresh = provider_op_free(k->refresh);
         keeper_plan_alive(k);
         keeper_kick(k);
+}
+
+bool keeper_look_again(struct keeper *k)
+{
+        if (k->refresh || k->retry_boot_ms == 0 || (!k->unanswered && k->last_outcome != OUTCOME_CLOCK_SKEW))
+                return false;
+        k->failures = 0;
+        k->retry_boot_ms = 0;
+        keeper_plan_alive(k);
+        return true;
 }
 
 void keeper_refresh_start(struct keeper *k)

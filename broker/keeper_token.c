@@ -40,6 +40,7 @@ static void answer(struct keeper_waiter *w, enum outcome o, const struct err *er
                 t.grant = &k->grant;
         else
                 t.err = *err;
+        t.unanswered = o != OUTCOME_OK && o != OUTCOME_NEEDS_LOGIN && k->unanswered;
         waiter_unlink(w);
         w->done(w->arg, &t); // may free w, or any other
 }

@@ -14,6 +14,7 @@
 #include "server.h"
 #include "settings.h"
 #include "sign_out.h"
+#include "wakeful.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -122,6 +123,7 @@ struct life {
         struct bus_service *bus;
         struct server *server;
         struct endpoint *endpoint;
+        struct wakeful *wakeful;
         struct config *config;
         struct state *state;
         struct restart *restart;
@@ -147,6 +149,7 @@ static void life_end(struct life *l)
         if (l->ended && l->endpoint)
                 endpoint_end(l->endpoint);
         endpoint_free(l->endpoint);
+        wakeful_free(l->wakeful);
         broker_free(l->broker);
         login1_free(l->login1);
         if (l->ended && l->state && state_wipe(l->state) < 0)
@@ -362,6 +365,9 @@ static int start(struct life *l, const struct options *o, struct err *err)
         b.config = l->config;
         b.state = l->state;
         r = broker_new(&l->broker, &b);
+        if (r < 0)
+                return r;
+        r = wakeful_new(&l->wakeful, l->broker);
         if (r < 0)
                 return r;
         r = open_door(l);

@@ -254,6 +254,25 @@ bool role_anew_take(struct role *r)
         return bucket_take(&r->asked_anew, role_boot_now(r), ANEW_AT_ONCE, ANEW_EVERY_MS);
 }
 
+bool role_look_again(struct role *r, int64_t in_ms)
+{
+        int64_t at = role_boot_now(r) + in_ms;
+
+        if (r->flight)
+                return r->source->ops->op_hurry(r->flight);
+        if (!r->unanswered && r->last_outcome != OUTCOME_CLOCK_SKEW)
+                return false;
+        // Not sooner than it was planned, and what fails again now is a first failure.
+        r->failures = 0;
+        if (r->remember_until_boot > at)
+                r->remember_until_boot = at;
+        if (r->asked && (r->next_try_boot_ms == 0 || r->next_try_boot_ms > at)) {
+                r->next_try_boot_ms = at;
+                plan(r);
+        }
+        return true;
+}
+
 enum outcome role_refresh(struct role *r, struct err *err)
 {
         if (r->flight)

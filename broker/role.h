@@ -43,6 +43,7 @@ struct role_answer {
         const struct sts_credentials *credentials;
         int64_t expiration_s;          // real, by this machine's clock
         int64_t reported_expiration_s; // for doors that must understate it
+        bool unanswered;               // the failure: nobody answered
 };
 
 // Answers at once where memory can: true and *ret filled, with credentials that live at least min_ttl_s by
@@ -65,6 +66,9 @@ struct role_times role_get_times(const struct role *r);
 // is over, or cannot be right.
 bool role_restore(struct role *r, struct sts_credentials *c, const struct role_times *t);
 
+// The network may be back, or the clock is another: what failed for want of an answer, or over a wrong clock, is tried
+// again in in_ms. False: this role waits for nothing of the kind.
+bool role_look_again(struct role *r, int64_t in_ms);
 // Fetches anew now, whatever is remembered; the old is served meanwhile. OUTCOME_OK: one is under way;
 // OUTCOME_THROTTLED with a sentence: STS asked to be left alone, or this was asked for too often.
 enum outcome role_refresh(struct role *r, struct err *err);

@@ -60,6 +60,7 @@ void role_fill_error(const struct role *r, enum outcome o, const struct err *err
                 .outcome = o,
                 .message = err->text,
                 .request_id = o == r->last_outcome ? r->last_request_id : "",
+                .unanswered = o == r->last_outcome && r->unanswered,
         };
 }
 

@@ -31,6 +31,8 @@ struct source_ops {
         // duration_s: what to ask for, which may be less than is configured.
         int (*obtain)(struct source_op **ret, struct source *s, const struct config_role *role,
                 int64_t duration_s, source_done_fn done, void *arg);
+        // The network may be back: what waits in vain for an answer is sent again. False: nothing does.
+        bool (*op_hurry)(struct source_op *op);
         // Cancels where it is still under way; frees; returns NULL.
         struct source_op *(*op_free)(struct source_op *op);
 };

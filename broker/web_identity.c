@@ -33,9 +33,14 @@ static struct source_op *op_free(struct source_op *op)
         return NULL;
 }
 
-static void end_with(struct source_op *op, enum outcome o, const char *text)
+static bool op_hurry(struct source_op *op)
 {
-        struct source_result r = {.outcome = o};
+        return op->sts && sts_op_hurry(op->sts);
+}
+
+static void end_with(struct source_op *op, enum outcome o, bool unanswered, const char *text)
+{
+        struct source_result r = {.outcome = o, .unanswered = unanswered};
 
         err_set(&r.err, "role %s: %s", op->role->name, text);
         op->done(op->arg, &r);
@@ -90,7 +95,7 @@ static void on_sts(void *arg, struct sts_result *s)
                 op->again = true;
                 op->sts = sts_op_free(op->sts);
                 if (ask_keeper(op, op->serial) < 0)
-                        end_with(op, OUTCOME_INTERNAL, "out of memory");
+                        end_with(op, OUTCOME_INTERNAL, false, "out of memory");
                 return;
         }
         if (s->outcome == OUTCOME_OK) {
@@ -135,14 +140,14 @@ static void on_token(void *arg, const struct keeper_token *t)
 
         op->waiter = keeper_waiter_free(op->waiter);
         if (t->outcome != OUTCOME_OK) {
-                end_with(op, t->outcome, t->err.text);
+                end_with(op, t->outcome, t->unanswered, t->err.text);
                 return;
         }
         op->serial = t->serial;
         err_sanitise(op->person, sizeof op->person, t->grant->display, strlen(t->grant->display));
         r = call_sts(op, t->grant, &err);
         if (r < 0)
-                end_with(op, sts_call_outcome(r), err.text[0] ? err.text : strerror(-r));
+                end_with(op, sts_call_outcome(r), false, err.text[0] ? err.text : strerror(-r));
 }
 
 static int obtain(struct source_op **ret, struct source *s, const struct config_role *role,
@@ -169,7 +174,7 @@ static int obtain(struct source_op **ret, struct source *s, const struct config_
 
 void web_identity_init(struct web_identity *w, struct keeper *k, struct http *h)
 {
-        static const struct source_ops ops = {.obtain = obtain, .op_free = op_free};
+        static const struct source_ops ops = {.obtain = obtain, .op_hurry = op_hurry, .op_free = op_free};
 
         *w = (struct web_identity){.source = {.ops = &ops, .type = SOURCE_OIDC}, .keeper = k, .http = h};
 }

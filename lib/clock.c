@@ -56,3 +56,16 @@ void clock_fake_step_wall_ms(struct clock_fake *c, int64_t ms)
 {
         c->wall_now_ms += ms;
 }
+
+void clock_remote_learn(struct clock_remote *r, const struct clock *c, int64_t date_s)
+{
+        *r = (struct clock_remote){.known = true, .ahead_of_boot_ms = date_s * 1000 - c->boot_ms(c)};
+}
+
+int64_t clock_remote_skew_s(const struct clock_remote *r, const struct clock *c)
+{
+        int64_t ms = r->known ? r->ahead_of_boot_ms + c->boot_ms(c) - c->wall_ms(c) : 0;
+
+        // A Date is cut to whole seconds: half of one is put back, so that noise around a second stays nought.
+        return (ms + (ms < 0 ? -500 : 500)) / 1000;
+}

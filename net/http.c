@@ -17,6 +17,13 @@ struct http_socket {
         curl_socket_t fd;
 };
 
+void http_network_changed(struct http *h)
+{
+        const struct clock *c = loop_clock(h->loop);
+
+        h->changed_boot_ms = c->boot_ms(c);
+}
+
 static void finish(struct http_op *op, enum outcome outcome, const struct err *err)
 {
         http_op_release(op);

@@ -14,6 +14,8 @@
 struct http; // one per process
 int http_new(struct http **ret, struct loop *l) _must_check_;
 struct http *http_free(struct http *h);
+// The network is another: connections from before are not used again.
+void http_network_changed(struct http *h);
 struct loop *http_loop(const struct http *h); // the one it was made on
 
 struct http_request {

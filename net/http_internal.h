@@ -11,7 +11,8 @@
 struct http {
         struct loop *loop;
         CURLM *multi;
-        struct event *timer; // curl reckons with CLOCK_MONOTONIC, so its timer is libevent's
+        int64_t changed_boot_ms; // when the network last changed; 0: never did
+        struct event *timer;     // curl reckons with CLOCK_MONOTONIC, so its timer is libevent's
 };
 
 enum http_stop {

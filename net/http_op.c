@@ -17,6 +17,7 @@
 #define CONNECT_MS      10000
 #define SLOW_BYTES      16 // a second, on average over SLOW_S
 #define SLOW_S          15
+#define CURL_MAXAGE_S   118 // curl's own limit
 #define RETRY_AFTER_MAX 86400
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
@@ -185,6 +186,20 @@ static bool set_request(CURL *e, struct http_op *op, const struct http_request *
         return ok;
 }
 
+// A connection that was last used before the network changed may lead nowhere, without anybody telling. curl counts
+// whole seconds, so in the first one none is used again.
+static bool set_age(CURL *e, const struct http *h)
+{
+        const struct clock *c = loop_clock(h->loop);
+        int64_t s = h->changed_boot_ms ? (c->boot_ms(c) - h->changed_boot_ms) / 1000 : CURL_MAXAGE_S;
+
+        if (s >= CURL_MAXAGE_S)
+                return true;
+        if (s == 0)
+                return curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
+        return curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)s - 1) == CURLE_OK;
+}
+
 static void name_host(struct http_op *op, const char *url)
 {
         struct url u;
@@ -219,7 +234,8 @@ int http_op_setup(struct http_op *op, const struct http_request *q)
         r = q->form ? secret_dup(&op->form, q->form) : 0;
         if (r < 0)
                 return err_trace(r);
-        if (!set_rules(e, op) || !set_route(e, q->url) || !set_request(e, op, q) || !set_limits(e, op))
+        if (!set_rules(e, op) || !set_route(e, q->url) || !set_request(e, op, q) || !set_age(e, op->http) ||
+                !set_limits(e, op))
                 return -ENOMEM; // the options are all known to this libcurl: memory is all that can lack
         op->post_outcome = OUTCOME_TIMEOUT;
         err_set(&op->err, "%s did not answer in time", op->host);

@@ -37,6 +37,10 @@ void timer_arm_at(struct timer *t, int64_t wall_ms);
 void timer_disarm(struct timer *t);
 bool timer_is_armed(const struct timer *t);
 
+// Somebody set the wall clock (by stepped_ms), or the machine slept and is awake again (0): the kernel tells both, also
+// where no timer is armed. One listener.
+void loop_on_time(struct loop *l, void (*cb)(int64_t stepped_ms, void *arg), void *arg);
+
 // ---- file descriptors and signals
 struct watch;
 enum {

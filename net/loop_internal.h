@@ -33,9 +33,11 @@ struct loop {
         const struct clock *clock;
         bool fake, quit;
         struct timer_queue queues[TIMER_CLOCKS];
-        uint64_t timer_seq;    // orders timers that are due together, and tells older from newer
-        bool stepped;          // the wall clock was set: every wall timer fires
-        int64_t wall_offset;   // fake clock: wall - boot when last looked
+        uint64_t timer_seq;  // orders timers that are due together, and tells older from newer
+        bool stepped;        // the wall clock was set: every wall timer fires
+        int64_t wall_offset; // wall - boot when last looked
+        void (*on_time)(int64_t stepped_ms, void *arg);
+        void *on_time_arg;
         struct event *due_now; // makes the loop run what is due already
         struct signal_entry *signals;
         int signal_fd;

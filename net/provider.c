@@ -82,7 +82,7 @@ const struct oidc_metadata *provider_metadata(const struct provider *p)
 
 int64_t provider_skew_s(const struct provider *p)
 {
-        return p->skew_s;
+        return clock_remote_skew_s(&p->date, p->clock);
 }
 
 static int64_t boot_ms(const struct provider *p)

@@ -35,7 +35,7 @@ struct provider {
         unsigned attempt;
         struct provider_op *waiters;
 
-        int64_t skew_s;
+        struct clock_remote date; // its clock
 };
 
 // What a browser brought back (RFC 6749 4.1.2, RFC 9207); NULL: absent.

@@ -114,7 +114,7 @@ void op_fail(struct provider_op *op, enum outcome outcome, const char *fmt, ...)
 static void note_date(struct provider *p, const struct http_response *r)
 {
         if (r->date_s)
-                p->skew_s = r->date_s - clock_wall_s(p->clock);
+                clock_remote_learn(&p->date, p->clock, r->date_s);
 }
 
 static void on_http(void *arg, enum outcome outcome, struct http_response *r, const struct err *err)
@@ -146,7 +146,7 @@ void op_send(struct provider_op *op, const char *url, struct buf *form,
 
 static enum outcome rejected(struct provider_op *op, int why, struct err *err)
 {
-        int64_t skew = op->provider->skew_s;
+        int64_t skew = provider_skew_s(op->provider);
 
         if ((why == JWT_E_EXPIRED || why == JWT_E_NOT_YET) &&
                 (skew > SKEW_WORTH_TELLING_S || skew < -SKEW_WORTH_TELLING_S)) {

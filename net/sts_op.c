@@ -16,6 +16,8 @@
 #define BACKOFF_MS    250
 #define ATTEMPT_MS    6000
 #define DEADLINE_MS   15000
+#define SLOW_MS       500 // an attempt that had no answer for so long may have been sent into nothing
+#define HURRIED_MAX   3u  // a link that flaps does not keep a slow STS from answering
 #define MESSAGE_SHOWN 110 // characters of STS's message: the request id must still fit behind it
 #define ARN_SHOWN     90
 
@@ -29,7 +31,8 @@ struct sts_op {
         struct secret *secret_access_key, *session_token;
         int64_t skew_s;
         int64_t deadline_at_ms; // boot time
-        unsigned attempt;
+        int64_t sent_at_ms;     // of the present attempt
+        unsigned attempt, hurried;
         struct timer *timer; // the next attempt, or the end that start() already knew
         struct http_op *request;
         struct sts_result result;
@@ -198,6 +201,7 @@ static void on_timer(void *arg)
                 finish(op);
                 return;
         }
+        op->sent_at_ms = op->deadline_at_ms - left_ms(op);
         r = q.timeout_ms > 0 ? send_request(op, q) : -ETIME;
         if (r < 0) {
                 op->result.outcome = r == -ETIME ? OUTCOME_TIMEOUT : OUTCOME_INTERNAL;
@@ -297,6 +301,20 @@ int sts_assume_role_start(struct sts_op **ret, struct http *h, const struct sts_
         if (r == 0)
                 r = sts_assume_role_request(&form, q, &op->result.err);
         return begin(ret, op, r, &form);
+}
+
+bool sts_op_hurry(struct sts_op *op)
+{
+        int64_t now = op->deadline_at_ms - left_ms(op);
+        bool waits = op->request ? now - op->sent_at_ms >= SLOW_MS : op->result.unanswered;
+
+        if (!waits || op->ended || op->hurried == HURRIED_MAX)
+                return false;
+        op->hurried++;
+        op->request = http_op_free(op->request);
+        op->deadline_at_ms = now + DEADLINE_MS;
+        timer_arm_in(op->timer, 0);
+        return true;
 }
 
 // Cancels an operation that has not ended. Legal in done(), and with NULL.

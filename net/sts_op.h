@@ -36,4 +36,6 @@ struct sts_signer {
 int sts_assume_role_start(struct sts_op **ret, struct http *h, const struct sts_target *t,
         const struct sts_signer *by, const struct sts_assume_role *q, sts_done_fn done,
         void *arg) _must_check_;
+// The network may be back: an attempt that had no answer for a while is made again, now. False: there is none such.
+bool sts_op_hurry(struct sts_op *op);
 struct sts_op *sts_op_free(struct sts_op *op);

@@ -6,13 +6,17 @@
 //   CLOCK_BOOTTIME   waits ("in 5 s"); suspend counts.
 //   CLOCK_REALTIME   moments ("when the token expires"), with TFD_TIMER_CANCEL_ON_SET: when somebody sets
 //                    the clock the kernel says ECANCELED, and every timer of this queue fires, for each
-//                    owner's calculation rests on a clock that was wrong.
+//                    owner's calculation rests on a clock that was wrong. The kernel says the same when the
+//                    machine wakes up from suspend, so whoever listens for either keeps this descriptor set.
 //
 // With a fake clock there are no timerfds: loop_turn() moves the clock from timer to timer, and what is due
 // without moving it (a wait of 0) fires from the running loop too.
 #include "loop_internal.h"
 
 #include <sys/timerfd.h>
+
+#define FAR_MS        (INT64_C(1) << 43) // beyond anybody's clock, within the kernel's
+#define STEP_NOISE_MS 500                // less is no step: suspend leaves the clocks a moment apart
 
 struct timer {
         struct loop *loop;
@@ -50,7 +54,7 @@ static void set_fd(struct loop *l, enum timer_clock c, int64_t due_ms)
         // happen to a descriptor and a time of ours.
         if (errno != ECANCELED)
                 abort();
-        if (q->first) {
+        if (q->first || l->on_time) {
                 l->stepped = true;
                 set_fd(l, c, 0);
         }
@@ -60,7 +64,7 @@ static void set_fd(struct loop *l, enum timer_clock c, int64_t due_ms)
 static void queue_set(struct loop *l, enum timer_clock c)
 {
         struct timer_queue *q = &l->queues[c];
-        int64_t due = q->first ? q->first->due_ms : INT64_MAX;
+        int64_t due = q->first ? q->first->due_ms : c == TIMER_WALL && l->on_time ? FAR_MS : INT64_MAX;
 
         if (l->fake) {
                 if (q->first && due <= now_ms(l, c))
@@ -124,16 +128,33 @@ static struct timer *next_due(struct loop *l, uint64_t before)
         return NULL;
 }
 
+static int64_t wall_offset(const struct loop *l)
+{
+        return now_ms(l, TIMER_WALL) - now_ms(l, TIMER_BOOT);
+}
+
+// With a fake clock nobody tells: one looks.
 static void look_for_step(struct loop *l)
 {
-        int64_t offset;
-
-        if (!l->fake)
-                return;
-        offset = now_ms(l, TIMER_WALL) - now_ms(l, TIMER_BOOT);
-        if (offset != l->wall_offset)
+        if (l->fake && wall_offset(l) != l->wall_offset)
                 l->stepped = true;
-        l->wall_offset = offset;
+}
+
+static void tell_step(struct loop *l)
+{
+        int64_t before = l->wall_offset, by;
+
+        l->wall_offset = wall_offset(l);
+        by = l->wall_offset - before;
+        if (l->on_time)
+                l->on_time(by > STEP_NOISE_MS || by < -STEP_NOISE_MS ? by : 0, l->on_time_arg);
+}
+
+void loop_on_time(struct loop *l, void (*cb)(int64_t stepped_ms, void *arg), void *arg)
+{
+        l->on_time = cb;
+        l->on_time_arg = arg;
+        queue_set(l, TIMER_WALL);
 }
 
 bool timers_fire(struct loop *l)
@@ -149,8 +170,10 @@ bool timers_fire(struct loop *l)
                 fired = true;
                 t->cb(t->arg); // may free t, or any other
         }
-        if (stepped)
+        if (stepped) {
                 l->stepped = false; // one that came meanwhile stays, and the descriptor is set to fire
+                tell_step(l);
+        }
         for (size_t c = 0; c < TIMER_CLOCKS; c++)
                 queue_set(l, (enum timer_clock)c);
         return fired;
@@ -206,10 +229,9 @@ int timers_init(struct loop *l)
         l->due_now = event_new(l->base, -1, 0, on_due_now, l);
         if (!l->due_now)
                 return -ENOMEM;
-        if (l->fake) {
-                l->wall_offset = now_ms(l, TIMER_WALL) - now_ms(l, TIMER_BOOT);
+        l->wall_offset = wall_offset(l);
+        if (l->fake)
                 return 0;
-        }
         for (size_t c = 0; c < TIMER_CLOCKS && r == 0; c++)
                 r = queue_open(l, (enum timer_clock)c);
         return r;

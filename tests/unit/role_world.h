@@ -24,7 +24,7 @@ struct source_op {
 struct fake_source {
         struct source source;
         struct source_op *op; // the one under way
-        unsigned calls, cancelled;
+        unsigned calls, cancelled, hurried;
         int start_result;
         int64_t duration_s; // asked for last
 };
@@ -67,7 +67,14 @@ static struct source_op *op_free(struct source_op *op)
         return NULL;
 }
 
-static const struct source_ops ops = {.obtain = obtain, .op_free = op_free};
+static bool op_hurry(struct source_op *op)
+{
+        assert_ptr_equal(op, src.op);
+        src.hurried++;
+        return true;
+}
+
+static const struct source_ops ops = {.obtain = obtain, .op_hurry = op_hurry, .op_free = op_free};
 
 static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
 {

@@ -165,6 +165,70 @@ static void a_stepped_wall_clock_wakes_wall_timers_only(void **state)
         loop_free(l);
 }
 
+struct time_told {
+        unsigned times;
+        int64_t stepped_ms;
+};
+
+static void on_time(int64_t stepped_ms, void *arg)
+{
+        struct time_told *t = arg;
+
+        t->times++;
+        t->stepped_ms = stepped_ms;
+}
+
+static void steps_of_the_clock_are_told_in_both_directions(void **state)
+{
+        struct time_told told = {0};
+        struct clock_fake c;
+        struct loop *l;
+
+        (void)state;
+        clock_fake_init(&c, 1000);
+        assert_int_equal(loop_new(&l, &c.clock), 0);
+        loop_on_time(l, on_time, &told);
+        loop_turn(l, &c, 3600 * 1000); // time that passes is no step
+        assert_int_equal(told.times, 0);
+        clock_fake_step_wall_ms(&c, -7200000);
+        loop_turn(l, &c, 0);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(told.stepped_ms, -7200000);
+        clock_fake_step_wall_ms(&c, 86400000);
+        loop_turn(l, &c, 1000);
+        assert_int_equal(told.times, 2);
+        assert_int_equal(told.stepped_ms, 86400000);
+        clock_fake_step_wall_ms(&c, 3); // as when the machine woke up
+        loop_turn(l, &c, 1000);
+        assert_int_equal(told.times, 3);
+        assert_int_equal(told.stepped_ms, 0);
+        loop_on_time(l, NULL, NULL);
+        clock_fake_step_wall_ms(&c, 5000);
+        loop_turn(l, &c, 1000);
+        assert_int_equal(told.times, 3);
+        loop_free(l);
+}
+
+static void another_clock_goes_on_when_ours_is_set(void **state)
+{
+        struct clock_remote r = {0};
+        struct clock_fake c;
+
+        (void)state;
+        clock_fake_init(&c, 1800000000);
+        assert_int_equal(clock_remote_skew_s(&r, &c.clock), 0);
+        clock_fake_step_wall_ms(&c, 7200000);
+        assert_int_equal(clock_remote_skew_s(&r, &c.clock), 0); // not known: ours is all there is
+        clock_remote_learn(&r, &c.clock, 1800000000);           // we are two hours ahead
+        assert_int_equal(clock_remote_skew_s(&r, &c.clock), -7200);
+        clock_fake_advance_ms(&c, 3600000);
+        assert_int_equal(clock_remote_skew_s(&r, &c.clock), -7200);
+        clock_fake_step_wall_ms(&c, -7200000); // somebody put it right
+        assert_int_equal(clock_remote_skew_s(&r, &c.clock), 0);
+        clock_fake_step_wall_ms(&c, -86400000);
+        assert_int_equal(clock_remote_skew_s(&r, &c.clock), 86400);
+}
+
 static void real_timers_fire(void **state)
 {
         struct loop *l;
@@ -445,6 +509,8 @@ int main(void)
                 cmocka_unit_test(callbacks_may_rearm_free_and_disarm),
                 cmocka_unit_test(later_runs_without_time_and_does_not_starve),
                 cmocka_unit_test(a_stepped_wall_clock_wakes_wall_timers_only),
+                cmocka_unit_test(steps_of_the_clock_are_told_in_both_directions),
+                cmocka_unit_test(another_clock_goes_on_when_ours_is_set),
                 cmocka_unit_test(real_timers_fire),
                 cmocka_unit_test(watches_tell_directions_and_may_be_freed_inside),
                 cmocka_unit_test(signals_come_through_the_loop),

@@ -170,6 +170,92 @@ static void a_refresh_does_not_overrule_sts_that_asks_for_patience(void **state)
         succeed(3600);
 }
 
+static void fail_unanswered(void)
+{
+        struct source_result r = {.outcome = OUTCOME_UNREACHABLE, .unanswered = true};
+
+        err_set(&r.err, "role dev: STS cannot be reached");
+        finish(&r);
+}
+
+static void what_nobody_answered_is_tried_again_when_the_network_is_back(void **state)
+{
+        struct role_answer a;
+        struct caller c;
+
+        (void)state;
+        assert_false(role_look_again(role, 300)); // nobody has asked
+        for (unsigned i = 0; i < 6; i++) {
+                ask(&c, 0);
+                fail_unanswered();
+        }
+        assert_true(role_peek(role, 0, &a));
+        assert_int_equal(a.outcome, OUTCOME_UNREACHABLE);
+        assert_true(role_look_again(role, 300));
+        loop_turn(l, &clk, 299);
+        assert_int_equal(src.calls, 6);
+        loop_turn(l, &clk, 1);
+        assert_int_equal(src.calls, 7);
+        // One that is under way is hurried, not doubled.
+        assert_true(role_look_again(role, 300));
+        assert_int_equal(src.hurried, 1);
+        // What fails again fails for the first time: its next try is a second away, not a minute.
+        fail_unanswered();
+        loop_turn(l, &clk, 1001);
+        assert_false(role_peek(role, 0, &a));
+        ask(&c, 0);
+        succeed(3600);
+        assert_false(role_look_again(role, 300));
+}
+
+static void what_was_answered_is_left_alone_when_the_network_is_back(void **state)
+{
+        static const enum outcome outcomes[] = {OUTCOME_THROTTLED, OUTCOME_ACCESS_DENIED,
+                OUTCOME_MISCONFIGURED, OUTCOME_UNREACHABLE, OUTCOME_NEEDS_LOGIN, OUTCOME_BAD_ANSWER};
+        struct caller c;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+                unsigned calls;
+
+                role_drop(role, true, NULL);
+                ask(&c, 0);
+                fail_with(outcomes[i], "role dev: refused"); // UNREACHABLE: STS itself said 503
+                calls = src.calls;
+                assert_false(role_look_again(role, 300));
+                loop_turn(l, &clk, 400);
+                assert_int_equal(src.calls, calls);
+        }
+        // A wrong clock is what may have been put right.
+        role_drop(role, true, NULL);
+        ask(&c, 0);
+        fail_with(OUTCOME_CLOCK_SKEW, "role dev: this machine's clock is wrong");
+        assert_true(role_look_again(role, 300));
+        loop_turn(l, &clk, 300);
+        succeed(3600);
+}
+
+static void what_is_served_is_served_on_while_the_network_comes_and_goes(void **state)
+{
+        struct role_answer a;
+        struct caller c;
+
+        (void)state;
+        ask(&c, 0);
+        succeed(3600);
+        loop_turn(l, &clk, 31 * 60000);
+        for (unsigned i = 0; i < 20; i++) {
+                if (src.op)
+                        fail_unanswered();
+                assert_true(role_peek(role, 0, &a));
+                assert_int_equal(a.outcome, OUTCOME_OK);
+                assert_true(role_look_again(role, 200));
+                loop_turn(l, &clk, 200);
+        }
+        succeed(3600);
+        assert_int_equal(role_get_state(role), ROLE_VALID);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -180,6 +266,9 @@ int main(void)
                 T(an_hour_that_is_refused_is_a_failure),
                 T(a_shortened_session_is_recalled_after_a_restart),
                 T(programs_do_not_make_a_loop_at_sts),
+                T(what_nobody_answered_is_tried_again_when_the_network_is_back),
+                T(what_was_answered_is_left_alone_when_the_network_is_back),
+                T(what_is_served_is_served_on_while_the_network_comes_and_goes),
                 T(a_refresh_does_not_overrule_sts_that_asks_for_patience),
         };
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happens to a machine that makes it worth trying again before it is due: it wakes up, its network comes back, its
+// clock is set.
+#pragma once
+
+#include "broker.h"
+
+struct wakeful;
+int wakeful_new(
+        struct wakeful **ret, struct broker *b) _must_check_; // 0 or -ENOMEM; what is not there is not missed
+struct wakeful *wakeful_free(struct wakeful *w);              // before the broker
