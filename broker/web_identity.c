@@ -76,6 +76,9 @@ static void say_refused(const struct source_op *op, const struct sts_result *s, 
                         "wrong? (%s, request id %s)",
                         op->role->name, identity, e->name, e->request_id);
                 break;
+        case STS_E_UNREADABLE:
+                err_set(err, "role %s: %s", op->role->name, s->err.text);
+                break;
         default:
                 err_set(err, "role %s: STS refused %s (identity %s, request id %s): %s: %s", op->role->name,
                         op->person, identity, e->request_id, e->name, e->message);

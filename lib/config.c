@@ -194,9 +194,28 @@ static int load_dir(struct loader *l, const char *dir)
         return r < 0 ? err_trace(r) : load_drop_ins(l, fd, path);
 }
 
+// What the environment says lies below every file, as if it were one.
+static int load_environment(struct loader *l, const struct config_source *src)
+{
+        cleanup_buf struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+
+        if (!src->sts_endpoint)
+                return 0;
+        if (strpbrk(src->sts_endpoint, "\r\n")) {
+                err_set(l->err, "%s: must be one line", src->sts_endpoint_from);
+                return -EBADMSG;
+        }
+        if (buf_printf(&text, "[defaults]\nsts_endpoint = %s\n", src->sts_endpoint) < 0)
+                return buf_error(&text);
+        return draft_add(&l->draft, src->sts_endpoint_from, buf_str(&text), text.n, /* user= */ true, l->err);
+}
+
 static int load_all(struct loader *l, const struct config_source *src)
 {
-        int r = 0;
+        int r = load_environment(l, src);
+
+        if (r < 0)
+                return err_trace(r);
 
         if (src->file) {
                 r = load_file(l, AT_FDCWD, src->file, src->file, 0, /* user= */ false);

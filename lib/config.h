@@ -117,7 +117,9 @@ struct config_source {
         const char
                 *user_file; // NULL, or ~/.config/valetkey/valetkey.conf: roles and defaults; identities only
                             // where the system's files say user_identities = yes
-        bool check_owner;   // files (and dirs) must be owned by root or the reader and writable by no other
+        // NULL, or what [defaults] sts_endpoint is where no file says so, and where it comes from, for messages.
+        const char *sts_endpoint, *sts_endpoint_from;
+        bool check_owner; // files (and dirs) must be owned by root or the reader and writable by no other
 };
 extern const char *const config_dirs_system[]; // /usr/lib, /run, /etc
 

@@ -270,18 +270,28 @@ static enum outcome stopped(const struct http_op *op, struct err *err)
         }
 }
 
-// curl's own text, cleaned, for failures to connect or to trust: it names addresses and certificates.
+// curl's own text, cleaned, for failures to connect or to trust: it names addresses and certificates. Of a proxy's URL that
+// is none it names all, the password in it too.
 static const char *detail(const struct http_op *op, CURLcode code, char *dst, size_t n)
 {
         const char *s = op->curl_error[0] ? op->curl_error : curl_easy_strerror(code);
+
+        if (strncmp(s, "Unsupported proxy", 17) == 0)
+                s = "the environment names a proxy (https_proxy) that is none";
 
         return err_sanitise(dst, n, s, strlen(s));
 }
 
 static enum outcome unreachable(const struct http_op *op, CURLcode code, struct err *err)
 {
+        long proxy_status = 0;
         char why[160];
 
+        curl_easy_getinfo(op->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+        if (proxy_status >= 300) {
+                err_set(err, "the proxy refused the way to %s with HTTP status %ld", op->host, proxy_status);
+                return OUTCOME_UNREACHABLE;
+        }
         switch (code) {
         case CURLE_COULDNT_RESOLVE_HOST:
                 err_set(err, "%s: there is no such name, or the name service does not answer", op->host);

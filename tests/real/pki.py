@@ -54,14 +54,14 @@ def _jwk(alg, key, certificate):
 
 
 class Pki:
-    def __init__(self, folder):
+    def __init__(self, folder, names=()):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = _certificate("valetkey test CA", ca_key, extensions=[
             (x509.BasicConstraints(ca=True, path_length=0), True),
             (x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)])
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName([*map(x509.DNSName, ("localhost", *names)), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         server = _certificate("localhost", key, ca, ca_key, [
             (names, False), (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)])
         self.ca = self._write(folder, "ca.pem", self._pem(ca))

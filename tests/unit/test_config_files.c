@@ -305,10 +305,40 @@ static void a_user_has_nothing_else(void **state)
         fails(w, -EBADMSG, "home.conf:1: [identity corp] is the administrator's");
 }
 
+// What the environment says of STS lies below every file, and is read as strictly.
+static void the_environment_lies_below_the_files(void **state)
+{
+        struct world *w = *state;
+
+        w->src.sts_endpoint = "https://sts.example.com";
+        w->src.sts_endpoint_from = "AWS_ENDPOINT_URL_STS";
+        assert_int_equal(config_load(&w->c, &w->src, &w->err), -ENOENT); // it is no configuration
+        put(w->etc, "valetkey.conf",
+                IDENTITY ROLE "[role own]\nrole_arn = arn:aws:iam::123456789012:role/dev\n"
+                              "sts_endpoint = https://own.example.com\n");
+        assert_int_equal(config_load(&w->c, &w->src, &w->err), 0);
+        assert_string_equal(config_find_role(w->c, "dev")->sts_endpoint, "https://sts.example.com");
+        assert_string_equal(config_find_role(w->c, "own")->sts_endpoint, "https://own.example.com");
+        w->c = config_unref(w->c);
+        put(w->usr, "valetkey.conf", "[defaults]\nsts_endpoint = https://file.example.com\n");
+        assert_int_equal(config_load(&w->c, &w->src, &w->err), 0);
+        assert_string_equal(config_find_role(w->c, "dev")->sts_endpoint, "https://file.example.com");
+        w->c = config_unref(w->c);
+        put(w->usr, "valetkey.conf", "# nothing\n");
+        w->src.sts_endpoint = "http://sts.example.com"; // in the clear, to another machine
+        assert_int_equal(config_load(&w->c, &w->src, &w->err), -EBADMSG);
+        assert_int_equal(strncmp(w->err.text, "AWS_ENDPOINT_URL_STS:2: sts_endpoint: ", 38), 0);
+        err_clear(&w->err);
+        w->src.sts_endpoint = "https://sts.example.com\nuser_identities = yes";
+        assert_int_equal(config_load(&w->c, &w->src, &w->err), -EBADMSG);
+        assert_string_equal(w->err.text, "AWS_ENDPOINT_URL_STS: must be one line");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(without_files, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_environment_lies_below_the_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(later_files_win_key_by_key, setup, teardown),
                 cmocka_unit_test_setup_teardown(drop_ins_need_no_main_file, setup, teardown),
                 cmocka_unit_test_setup_teardown(errors_name_the_file_that_decides, setup, teardown),
