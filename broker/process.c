@@ -13,17 +13,13 @@
 
 int process_harden(void)
 {
-        struct rlimit files;
         int r = service_harden();
 
         if (r < 0)
                 return r;
         umask(077);
         // A thousand callers at once are a thousand descriptors.
-        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-                return -errno;
-        files.rlim_cur = files.rlim_max < 16384 ? files.rlim_max : 16384;
-        return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+        return service_allow_files(16384);
 }
 
 int process_runtime_dir(char **ret)
@@ -141,15 +137,11 @@ static void take_passed(struct process_fds *ret)
                 ret->endpoint = service_take_fd(&f, PROCESS_ENDPOINT_OWN);
                 ret->owns_endpoint = ret->endpoint >= 0;
         }
-        for (size_t i = 0; i < f.n; i++) {
-                if (f.e[i].fd < 0)
-                        continue;
-                // Our unit passes one socket. What else came is older than what was taken, of the same name.
-                if (ret->listen < 0 && !is_stored(f.e[i].name))
-                        ret->listen = f.e[i].fd;
-                else
-                        close(f.e[i].fd);
-        }
+        // Our unit passes one socket. What else there is of a name is older than what was taken, and closed.
+        for (size_t i = 0; ret->listen < 0 && i < f.n; i++)
+                if (f.e[i].fd >= 0 && !is_stored(f.e[i].name))
+                        ret->listen = TAKE_FD(f.e[i].fd);
+        service_fds_deinit(&f);
 }
 
 // "PID LISTEN OWNED STATE LOCK ENDPOINT OWNED": descriptors by number, so that nothing has to be moved before it is sure that the

@@ -43,6 +43,16 @@ int service_harden(void)
         return setrlimit(RLIMIT_MEMLOCK, &locked) < 0 ? -errno : 0;
 }
 
+int service_allow_files(unsigned n)
+{
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return -errno;
+        files.rlim_cur = files.rlim_max < n ? files.rlim_max : n;
+        return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+}
+
 // A decimal number without sign from 0 to max; -1 for anything else.
 static long number(const char *s, long max)
 {
@@ -69,6 +79,9 @@ static int read_fds(struct service_fds *f, const char *pid, const char *count, c
                 return 0;
         if (n < 0)
                 return -EBADMSG;
+        f->e = calloc((size_t)n + 1, sizeof *f->e);
+        if (!f->e)
+                return -ENOMEM;
         for (long i = 0; i < n; i++) {
                 size_t len = names ? strcspn(names, ":") : 0;
                 int fd = FIRST_FD + (int)i;
@@ -87,7 +100,7 @@ static int read_fds(struct service_fds *f, const char *pid, const char *count, c
 
 int service_listen_fds(struct service_fds *ret)
 {
-        struct service_fds f = {.n = 0};
+        struct service_fds f = {0};
         int r = 0;
 
         if (getenv("LISTEN_FDS"))
@@ -97,6 +110,15 @@ int service_listen_fds(struct service_fds *ret)
         unsetenv("LISTEN_FDNAMES");
         *ret = f;
         return r;
+}
+
+void service_fds_deinit(struct service_fds *f)
+{
+        for (size_t i = 0; i < f->n; i++)
+                if (f->e[i].fd >= 0)
+                        close(f->e[i].fd);
+        free(f->e);
+        *f = (struct service_fds){0};
 }
 
 int service_take_fd(struct service_fds *f, const char *name)
