@@ -152,6 +152,16 @@ static bool on_pending(void *arg)
         return !b->store || store_save(b->store) == 0;
 }
 
+static void on_port(int fd, void *arg)
+{
+        struct broker *b = arg;
+
+        if (b->endpoint.offer)
+                b->endpoint.offer(b->endpoint.arg, fd);
+        else
+                close(fd);
+}
+
 static void on_claimed(struct grant *g, void *arg)
 {
         struct broker *b = arg;
@@ -442,7 +452,7 @@ static int make_store(struct broker *b, struct state *state)
 int broker_new(struct broker **ret, const struct broker_options *o)
 {
         static const struct claims_events events = {
-                .acceptable = on_acceptable, .claimed = on_claimed, .store = on_pending};
+                .acceptable = on_acceptable, .claimed = on_claimed, .store = on_pending, .port = on_port};
         struct broker *b = calloc(1, sizeof *b);
         int r;
 

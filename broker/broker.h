@@ -32,8 +32,10 @@ struct broker_events {
 void broker_listen(struct broker *b, const struct broker_events *events, void *arg);
 // The loopback port, as the status document shows it.
 struct broker_endpoint {
-        const char *url, *token_file; // borrowed for good; url "": there is no port
-        bool kept;                    // by valetkeyd, when the broker has ended
+        const char *url, *token_file;     // borrowed for good; url "": there is no port
+        bool kept;                        // by valetkeyd, when the broker has ended
+        void (*offer)(void *arg, int fd); // valetkeyd sent a socket for it: taken
+        void *arg;
 };
 void broker_set_endpoint(struct broker *b, const struct broker_endpoint *e);
 const struct broker_endpoint *broker_get_endpoint(const struct broker *b);

@@ -212,12 +212,14 @@ static void on_error(struct claims *c, const struct frame *f)
         fail_look(c, text);
 }
 
-static void on_frame(struct packet_conn *conn _unused_, const struct frame *f, int *fds _unused_,
-        size_t n_fds _unused_, void *arg)
+static void on_frame(
+        struct packet_conn *conn _unused_, const struct frame *f, int *fds, size_t n_fds, void *arg)
 {
         struct claims *c = arg;
 
         if (c->phase == ASKED && f->type == MSG_GRANT) {
+                if (n_fds == 1 && c->events->port)
+                        c->events->port(TAKE_FD(fds[0]), c->arg);
                 on_grant(c, f);
         } else if (f->type == MSG_ERROR) {
                 on_error(c, f);

@@ -19,6 +19,8 @@ struct claims_events {
         // What claims_get_pending() gives has changed. False where it could not be stored: then it is not
         // acknowledged. May be NULL.
         bool (*store)(void *arg);
+        // The socket of the user's loopback port came along: taken. May be NULL.
+        void (*port)(int fd, void *arg);
 };
 
 // path: of claim.sock, copied. server_uid: who must be listening there; root always may (it is who listens

@@ -150,10 +150,22 @@ static void bind_own(struct endpoint *e)
                 log_event(LOG_E_ERROR, "endpoint.none", "reason=%s", strerror(-r));
 }
 
+// From the process before, from valetkeyd, or from there once more: the same port is no news.
+static int take(struct endpoint *e, int fd)
+{
+        uint16_t port;
+        int r = port_of(fd, &port);
+
+        if (r == 0 && (e->fd < 0 || e->own || port != e->port))
+                return use(e, fd, false);
+        close(fd);
+        return r;
+}
+
 static void on_asked(void *arg, int fd, const char *reason)
 {
         struct endpoint *e = arg;
-        int r = fd >= 0 ? use(e, fd, false) : 0;
+        int r = fd >= 0 ? take(e, fd) : 0;
 
         e->asking = endpoint_port_free(e->asking);
         if (reason[0] || r < 0)
@@ -164,16 +176,13 @@ static void on_asked(void *arg, int fd, const char *reason)
 
 void endpoint_offer(struct endpoint *e, int fd)
 {
-        uint16_t port;
-        int r = port_of(fd, &port);
+        int r = -ECANCELED;
 
-        if (r == 0 && e->fd >= 0 && !e->own && port == e->port)
-                close(fd);
-        else if (r == 0)
-                r = use(e, fd, false);
+        if (e->config->imds || e->config->container)
+                r = take(e, fd);
         else
                 close(fd);
-        if (r < 0)
+        if (r < 0 && r != -ECANCELED)
                 log_event(LOG_E_WARNING, "endpoint.no_kept_port", "reason=%s", strerror(-r));
 }
 

@@ -295,25 +295,41 @@ static int open_door(struct life *l)
                 TAKE_FD(l->passed.listen));
 }
 
-// There is a loopback port, or another than before: the service manager keeps it, should this process crash.
-static void on_port(void *arg)
+static void on_port_offered(void *arg, int fd)
 {
         struct life *l = arg;
+
+        endpoint_offer(l->endpoint, fd);
+}
+
+static void show_endpoint(struct life *l)
+{
         const struct broker_endpoint e = {
                 .url = endpoint_get_url(l->endpoint),
                 .token_file = endpoint_get_token_file(l->endpoint),
                 .kept = !endpoint_is_own(l->endpoint),
+                .offer = on_port_offered,
+                .arg = l,
         };
 
         broker_set_endpoint(l->broker, &e);
+}
+
+// There is a loopback port, or another than before: the service manager keeps it, should this process crash.
+static void on_port(void *arg)
+{
+        struct life *l = arg;
+        bool own = endpoint_is_own(l->endpoint);
+
+        show_endpoint(l);
         if (l->port_stored) {
                 process_notify("FDSTOREREMOVE=1\nFDNAME=" PROCESS_ENDPOINT, -1);
                 process_notify("FDSTOREREMOVE=1\nFDNAME=" PROCESS_ENDPOINT_OWN, -1);
         }
         l->port_stored = true;
         // FDPOLL=0: a socket that nobody listens on reads as hung up, and would be thrown out of the store.
-        process_notify(e.kept ? "FDSTORE=1\nFDPOLL=0\nFDNAME=" PROCESS_ENDPOINT
-                              : "FDSTORE=1\nFDPOLL=0\nFDNAME=" PROCESS_ENDPOINT_OWN,
+        process_notify(!own ? "FDSTORE=1\nFDPOLL=0\nFDNAME=" PROCESS_ENDPOINT
+                            : "FDSTORE=1\nFDPOLL=0\nFDNAME=" PROCESS_ENDPOINT_OWN,
                 endpoint_get_fd(l->endpoint));
 }
 
@@ -331,7 +347,11 @@ static int open_endpoint(struct life *l, const struct broker_options *b)
                 .arg = l,
         };
 
-        return endpoint_new(&l->endpoint, &e);
+        int r = endpoint_new(&l->endpoint, &e);
+
+        if (r == 0)
+                show_endpoint(l);
+        return r;
 }
 
 static int start(struct life *l, const struct options *o, struct err *err)

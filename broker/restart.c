@@ -76,7 +76,8 @@ static void on_timer(void *arg)
                         enter(r, CLOSING);
                 return;
         }
-        if (((!server_is_idle(r->p.server) || !endpoint_is_idle(r->p.endpoint)) && ms < SILENT_MS) || (callers_wait(r) && ms < LAST_CALLER_MS))
+        if (((!server_is_idle(r->p.server) || !endpoint_is_idle(r->p.endpoint)) && ms < SILENT_MS) ||
+                (callers_wait(r) && ms < LAST_CALLER_MS))
                 timer_arm_in(r->timer, CLOSING_MS);
         else if (broker_is_refreshing(r->p.broker))
                 enter(r, CALM);

@@ -11,6 +11,7 @@
 #include "grant.h"
 #include "log.h"
 #include "name.h"
+#include "port.h"
 #include "protocol.h"
 
 #include <stdio.h>
@@ -54,12 +55,21 @@ static void on_closed(struct packet_conn *conn _unused_, const struct err *err, 
         claim_free(c);
 }
 
-// Sends the grant in one frame. False when the connection is of no more use.
+// Sends the grant in one frame, and with it the socket of the user's loopback port where he has one. False when the
+// connection is of no more use.
 static bool send_grant(struct claim *c, uint64_t id, const struct secret *grant)
 {
         cleanup_secret struct secret *room = NULL;
+        struct err err = ERR_INIT;
         struct frame_writer w;
+        uint32_t port;
         size_t n = 0;
+        int fd = -1;
+        uid_t uid = packet_conn_peer(c->conn)->uid;
+        enum outcome o = port_of_uid(c->signin, uid, &port, &fd, &err);
+
+        if (o != OUTCOME_OK)
+                log_event(LOG_E_WARNING, "port.none", "uid=%u reason=%s", (unsigned)uid, err.text);
 
         if (secret_new_room(&room, FRAME_MAX) == 0) {
                 frame_begin(&w, secret_bytes_mutable(room), FRAME_MAX, MSG_GRANT);
@@ -67,7 +77,7 @@ static bool send_grant(struct claim *c, uint64_t id, const struct secret *grant)
                 frame_put(&w, TAG_GRANT, secret_str(grant), secret_len(grant));
                 n = frame_end(&w);
         }
-        return n > 0 && packet_send(c->conn, secret_str(room), n, NULL, 0) == 0;
+        return n > 0 && packet_send(c->conn, secret_str(room), n, &fd, o == OUTCOME_OK) == 0;
 }
 
 // Whether a grant is of the person the account is bound to now: a name and a pinned uid can be given to somebody else while
@@ -153,7 +163,20 @@ static void on_ack(struct claim *c, const struct frame *f)
                 return;
         }
         c->offered = false;
-        signin_reply_ok(c->conn, NULL);
+        signin_reply_ok(c->conn, NULL, NULL);
+}
+
+static void on_port(struct claim *c)
+{
+        struct err err = ERR_INIT;
+        uint32_t port;
+        int fd = -1;
+        enum outcome o = port_of_uid(c->signin, packet_conn_peer(c->conn)->uid, &port, &fd, &err);
+
+        if (o == OUTCOME_OK)
+                port_reply(c->conn, port, fd);
+        else
+                signin_reply_error(c->conn, o, err.text);
 }
 
 static void on_frame(
@@ -165,6 +188,8 @@ static void on_frame(
         timer_arm_in(c->deadline, SIGNIN_REQUEST_MS);
         if (n_fds == 0 && f->type == MSG_CLAIM && frame_only_has(f, NULL, 0)) {
                 on_claim(c);
+        } else if (n_fds == 0 && f->type == MSG_PORT && frame_only_has(f, NULL, 0)) {
+                on_port(c);
         } else if (n_fds == 0 && f->type == MSG_ACK && frame_only_has(f, ack_tags, ARRAY_SIZE(ack_tags))) {
                 on_ack(c, f);
         } else {

@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "log.h"
 #include "name.h"
+#include "port.h"
 #include "protocol.h"
 
 #define SERVICE_MAX 64
@@ -27,6 +28,7 @@ struct request {
         char user[NAME_MAX_USER + 1], service[SERVICE_MAX + 1], rhost[RHOST_MAX + 1], tty[TTY_MAX + 1];
         char handle[HANDLE_HEX + 1];
         bool has_rhost;
+        uint32_t uid;
 };
 
 struct login *login_free(struct login *l)
@@ -135,7 +137,9 @@ static void on_commit(struct login *l, const struct request *q)
         struct err err = ERR_INIT;
         struct ours_user u;
         enum outcome o;
+        uint32_t port;
         uid_t uid;
+        int fd;
 
         if (pending_commit(s->pending, q->handle, &b, &uid) != 0) {
                 log_event(LOG_E_WARNING, "grant.commit_refused", "service=%s reason=%s", q->service,
@@ -153,7 +157,11 @@ static void on_commit(struct login *l, const struct request *q)
         } else {
                 log_event(LOG_E_NOTICE, "grant.committed", "user=%s uid=%u service=%s rhost=%s", q->user,
                         (unsigned)uid, q->service, q->rhost);
-                signin_reply_ok(l->conn, &uid);
+                // A session without a port is a session all the same.
+                o = port_of_uid(s, uid, &port, &fd, &err);
+                if (o != OUTCOME_OK)
+                        log_event(LOG_E_WARNING, "port.none", "uid=%u reason=%s", (unsigned)uid, err.text);
+                signin_reply_ok(l->conn, &uid, o == OUTCOME_OK ? &port : NULL);
         }
         signin_reap(s);
 }
@@ -162,19 +170,39 @@ static void on_drop(struct login *l, const struct request *q)
 {
         pending_drop(l->signin->pending, q->handle, "dropped by the application");
         signin_reap(l->signin);
-        signin_reply_ok(l->conn, NULL);
+        signin_reply_ok(l->conn, NULL, NULL);
 }
 
 static void on_close(struct login *l, const struct request *q)
 {
         log_event(LOG_E_INFO, "session.closed", "user=%s", q->user);
-        signin_reply_ok(l->conn, NULL);
+        signin_reply_ok(l->conn, NULL, NULL);
+}
+
+// Root may ask for anybody's, everybody for his own. Only the number is told: the socket is the broker's.
+static void on_port(struct login *l, const struct request *q)
+{
+        struct err err = ERR_INIT;
+        uint32_t port;
+        enum outcome o;
+        int fd;
+
+        if (!l->allowed && q->uid != packet_conn_peer(l->conn)->uid) {
+                refuse(l, OUTCOME_ACCESS_DENIED, "Only root may ask for another user's port.");
+                return;
+        }
+        o = port_of_uid(l->signin, q->uid, &port, &fd, &err);
+        if (o == OUTCOME_OK)
+                port_reply(l->conn, port, -1);
+        else
+                signin_reply_error(l->conn, o, err.text);
 }
 
 static const uint16_t authenticate_tags[] = {TAG_USER, TAG_SERVICE, TAG_RHOST, TAG_TTY};
 static const uint16_t commit_tags[] = {TAG_HANDLE, TAG_USER, TAG_SERVICE, TAG_RHOST};
 static const uint16_t drop_tags[] = {TAG_HANDLE};
 static const uint16_t close_tags[] = {TAG_USER};
+static const uint16_t port_tags[] = {TAG_UID};
 
 // True when the request was one and has been dealt with.
 static bool dispatch(struct login *l, const struct frame *f, struct request *q)
@@ -202,6 +230,12 @@ static bool dispatch(struct login *l, const struct frame *f, struct request *q)
                         return false;
                 on_close(l, q);
                 return true;
+        case MSG_PORT:
+                if (!frame_only_has(f, port_tags, ARRAY_SIZE(port_tags)) ||
+                        !frame_get_u32(f, TAG_UID, &q->uid))
+                        return false;
+                on_port(l, q);
+                return true;
         default:
                 return false;
         }
@@ -214,7 +248,7 @@ static void on_frame(
         struct request q = {.has_rhost = false};
 
         timer_arm_in(l->deadline, SIGNIN_REQUEST_MS);
-        if (!l->allowed)
+        if (!l->allowed && f->type != MSG_PORT)
                 refuse(l, OUTCOME_ACCESS_DENIED, "Only root may ask for sign-ins.");
         else if (l->flow || n_fds || !dispatch(l, f, &q))
                 refuse(l, OUTCOME_INVALID_REQUEST, NULL);

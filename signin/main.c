@@ -5,6 +5,7 @@
 // would be answered. It runs as an unprivileged user and needs no capability; root only where root's own table is
 // edited.
 #include "log.h"
+#include "ports.h"
 #include "service.h"
 #include "signin.h"
 #include "user_cmd.h"
@@ -14,6 +15,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
+#define DAEMON_FILES 20480u // PORTS_MAX, and those who ask
 
 struct options {
         const char *config, *run_dir, *state_dir, *users;
@@ -143,11 +146,13 @@ struct life {
         struct loop *loop;
         struct http *http;
         struct signin *signin;
+        struct ports *ports;
 };
 
 static void life_end(struct life *l)
 {
         signin_free(l->signin);
+        ports_free(l->ports);
         http_free(l->http);
         loop_free(l->loop);
         config_unref(l->config);
@@ -164,6 +169,38 @@ static int watch_signals(struct loop *l)
         return r;
 }
 
+// All have one name in the store: ten thousand names of their own would be more than a process can be started with.
+// FDPOLL=0: a socket that nobody listens on reads as hung up, and would be thrown out.
+static void store_port(void *arg _unused_, int fd)
+{
+        int r = service_notify_fd("FDSTORE=1\nFDPOLL=0\nFDNAME=port", fd);
+
+        if (r < 0)
+                log_event(LOG_E_WARNING, "daemon.notify_failed", "reason=%s", strerror(-r));
+}
+
+static int open_ports(struct life *l, const struct options *o, struct service_fds *fds, struct err *err)
+{
+        static const struct ports_stored stored = {.store = store_port};
+        cleanup_free char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/ports", o->state_dir) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = ports_new(&l->ports, path, &stored);
+        if (r < 0) {
+                err_set(err, "%s: %s", path, strerror(-r));
+                return r;
+        }
+        for (size_t i = 0; i < fds->n; i++)
+                if (fds->e[i].fd >= 0 && strcmp(fds->e[i].name, "port") == 0)
+                        ports_adopt(l->ports, TAKE_FD(fds->e[i].fd));
+        ports_bind_all(l->ports);
+        return 0;
+}
+
 static int start(struct life *l, const struct options *o, struct err *err)
 {
         struct config_source source = {.file = o->config, .dirs = config_dirs_system, .check_owner = true};
@@ -174,9 +211,11 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 .login_fd = -1,
                 .claim_fd = -1};
         cleanup_free char *login_path = NULL, *claim_path = NULL;
-        struct service_fds fds;
+        _cleanup_(service_fds_deinit) struct service_fds fds = {0};
         int r = service_listen_fds(&fds);
 
+        if (r == 0)
+                r = service_allow_files(DAEMON_FILES);
         if (r == 0)
                 r = config_load(&l->config, &source, err);
         if (r < 0)
@@ -196,10 +235,14 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 r = http_new(&l->http, l->loop);
         if (r < 0)
                 return r;
+        r = open_ports(l, o, &fds, err);
+        if (r < 0)
+                return r;
         make_table(o->state_dir, l->config->signin.max_age_s);
         s.loop = l->loop;
         s.http = l->http;
         s.config = l->config;
+        s.ports = l->ports;
         s.login_path = login_path;
         s.claim_path = claim_path;
         s.login_fd = service_take_fd(&fds, "login");

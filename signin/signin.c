@@ -24,7 +24,7 @@ static void reply(struct packet_conn *c, struct frame_writer *w)
                 packet_close_after_send(c);
 }
 
-void signin_reply_ok(struct packet_conn *c, const uint32_t *uid)
+void signin_reply_ok(struct packet_conn *c, const uint32_t *uid, const uint32_t *port)
 {
         struct frame_writer w;
         uint8_t room[64];
@@ -32,6 +32,8 @@ void signin_reply_ok(struct packet_conn *c, const uint32_t *uid)
         frame_begin(&w, room, sizeof room, MSG_OK);
         if (uid)
                 frame_put_u32(&w, TAG_UID, *uid);
+        if (port)
+                frame_put_u32(&w, TAG_PORT, *port);
         reply(c, &w);
 }
 
@@ -192,6 +194,7 @@ int signin_new(struct signin **ret, const struct signin_options *o, struct err *
         LIST_INIT(&s->claims);
         s->loop = o->loop;
         s->login_uid = o->login_uid;
+        s->ports = o->ports;
         s->config = config_ref(o->config);
         r = set_up(s, o, err);
         if (r < 0) {

@@ -20,6 +20,7 @@
 struct flow;
 struct login;
 struct claim;
+struct ports;
 
 struct signin {
         struct loop *loop;
@@ -28,6 +29,7 @@ struct signin {
         struct provider *provider;              // NULL without identity
         struct pending *pending;
         struct timer *reaper;
+        struct ports *ports; // borrowed
         struct ours_paths paths;
         uid_t owners[3];
         char *table;
@@ -45,6 +47,7 @@ struct signin_options {
         struct loop *loop;
         struct http *http;
         struct config *config; // referenced
+        struct ports *ports;   // outlives it; NULL: none are given
         const char *root_table, *state_dir, *passwd;
         uid_t login_uid;
         const char *login_path, *claim_path; // where no descriptor was passed
@@ -60,6 +63,6 @@ DEFINE_CLEANUP(struct signin *, signin_free);
 void signin_reap(struct signin *s);
 
 // Answers. A peer that does not read is disconnected.
-void signin_reply_ok(struct packet_conn *c, const uint32_t *uid);
+void signin_reply_ok(struct packet_conn *c, const uint32_t *uid, const uint32_t *port); // NULL: left out
 void signin_reply_error(
         struct packet_conn *c, enum outcome o, const char *message); // NULL: the outcome's text

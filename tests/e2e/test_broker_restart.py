@@ -283,7 +283,7 @@ def test_killed_and_started_again(managed):
     assert len(answers) >= 20 and set(answers) == {(0, first, "")}
     assert b.shim().stdout == first
     assert b.stats("AssumeRoleWithWebIdentity") == 1 and b.stats("token.refresh") == 0
-    assert list(m.store) == ["state"]
+    assert set(m.store) == {"state", "endpoint-own"}
     restart(b)
     assert b.shim().stdout == first
 
@@ -372,3 +372,21 @@ def test_a_spoilt_store_is_no_store(managed, what):
     b.sign_in()
     assert b.shim().returncode == 0
     until("a good one in the store", lambda: os.fstat(m.store["state"]).st_size == STATE_SIZE and b"ASIA" in m.state())
+
+
+def test_a_crash_loses_neither_the_port_nor_who_waits_there(managed):
+    b, m = managed
+    b.sign_in()
+    where = until("the port", lambda: b.status()["endpoint"])
+    until("the port in the store", lambda: "endpoint-own" in m.store)
+    with open(where["token_file"], encoding="ascii") as f:
+        token = f.read()
+    port = int(where["url"].rsplit(":", 1)[1])
+    b.stop(signal.SIGKILL)
+    with socket.create_connection(("127.0.0.1", port)) as s:  # waits in the queue of a socket nobody serves
+        s.settimeout(10 * PATIENCE)
+        s.sendall(f"GET /credentials/role/dev HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: {token}\r\n\r\n".encode())
+        m.start()
+        answer = s.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b"SecretAccessKey" in answer
+    assert b.status()["endpoint"] == where and set(m.store) == {"state", "endpoint-own"}

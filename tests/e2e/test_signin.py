@@ -77,7 +77,7 @@ def commit(w, handle, user=ALICE, rhost="192.0.2.7", service="sshd"):
 
 def committed(w, user=ALICE, who="alice", uid=ALICE_UID):
     answer = commit(w, sign_in(w, user, who)["handle"], user)
-    assert answer == {"type": "ok", "uid": uid}
+    assert answer == {"type": "ok", "uid": uid, "port": answer["port"]}
 
 
 def drain(w, uid):
