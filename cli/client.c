@@ -164,9 +164,9 @@ enum outcome client_receive(struct client *c, int64_t deadline_ms, struct err *e
                 err_set(err, "the credential broker gave no answer in time");
                 return OUTCOME_TIMEOUT;
         }
-        // From now on there may be a secret here. Not before: the broker looks who asks, and a process that is not dumpable
+        // From now on there is a secret here. Not before: the broker looks who asks, and a process that is not dumpable
         // cannot be told from one that hides.
-        if (prctl(PR_SET_DUMPABLE, 0) < 0) {
+        if (c->secret && prctl(PR_SET_DUMPABLE, 0) < 0) {
                 err_set(err, "cannot close this process to others: %s", strerror(errno));
                 return OUTCOME_INTERNAL;
         }
@@ -218,6 +218,7 @@ enum outcome client_ask_credentials(struct client *c, const struct cli *cli, con
 
         if (o != OUTCOME_OK)
                 return o;
+        c->secret = true;
         frame_begin(&w, c->packet, sizeof c->packet, MSG_GET_CREDENTIALS);
         frame_put_str(&w, TAG_ROLE, role);
         if (min_ttl)

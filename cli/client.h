@@ -17,6 +17,7 @@ struct cli {
 struct client {
         int fd;
         int received_fd;    // came with the last answer; -1: none
+        bool secret;        // the answer is one: set it between opening and receiving
         struct frame frame; // the last answer; points into packet
         uint8_t packet[FRAME_MAX];
 };

@@ -67,6 +67,21 @@ int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more
         return argc - optind;
 }
 
+bool cmd_read_seconds(uint32_t *ret, const char *s)
+{
+        uint32_t v = 0;
+
+        if (!*s)
+                return false;
+        for (; *s; s++) {
+                if (*s < '0' || *s > '9' || v > 1000000)
+                        return false;
+                v = v * 10 + (uint32_t)(*s - '0');
+        }
+        *ret = v;
+        return true;
+}
+
 // What came in the frame, or in a memory file beside it where it did not fit.
 static enum outcome read_json(struct client *c, struct json_t **ret, struct err *err)
 {

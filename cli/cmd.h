@@ -12,6 +12,8 @@ int cmd_status(struct cli *cli, int argc, char *argv[]);
 int cmd_roles(struct cli *cli, int argc, char *argv[]);
 int cmd_evaluate(struct cli *cli, int argc, char *argv[]);
 int cmd_credential_process(struct cli *cli, int argc, char *argv[]);
+int cmd_exec(struct cli *cli, int argc, char *argv[]);
+int cmd_env(struct cli *cli, int argc, char *argv[]);
 
 // Says what failed: one line on stderr; with --json an object on stdout besides. Returns the exit code.
 int cmd_fail(const struct cli *cli, enum outcome o, const struct err *err);
@@ -24,6 +26,8 @@ struct option;
 int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more,
         int (*on_option)(int c, void *arg), void *arg, int max, const char *synopsis, const char *help,
         int *ret_code);
+// "900" → 900; false for anything that is no number of seconds.
+bool cmd_read_seconds(uint32_t *ret, const char *s);
 // The status document, parsed (json_t *), from the broker.
 struct json_t;
 enum outcome cmd_get_status(const struct cli *cli, struct json_t **ret, struct err *err);

@@ -12,17 +12,7 @@
 
 static int on_option(int c, void *arg)
 {
-        uint32_t *min_ttl = arg, v = 0;
-
-        if (c != 'm' || !*optarg)
-                return -1;
-        for (const char *s = optarg; *s; s++) {
-                if (*s < '0' || *s > '9' || v > 1000000)
-                        return -1;
-                v = v * 10 + (uint32_t)(*s - '0');
-        }
-        *min_ttl = v;
-        return 0;
+        return c == 'm' && cmd_read_seconds(arg, optarg) ? 0 : -1;
 }
 
 static enum outcome ask(

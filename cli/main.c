@@ -22,6 +22,9 @@ static const struct verb {
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
                 "credentials of a role, for AWS SDKs"},
         {"evaluate", cmd_evaluate, "evaluate OPTION...", "would AWS allow it, by these policies"},
+        {"exec", cmd_exec, "exec [OPTION...] ROLE [--] COMMAND [ARGUMENT...]",
+                "run a command whose AWS SDKs use the role"},
+        {"env", cmd_env, "env [OPTION...] ROLE", "the same environment, for a shell to read"},
 };
 
 static void print_usage(FILE *to)
