@@ -6,6 +6,7 @@
 #include "bus_internal.h"
 
 #include "credproc.h"
+#include "handout_policy.h"
 #include "memfd.h"
 
 #define WAIT_MS INT64_C(20000) // for STS; libdbus gives up after 25 s
@@ -105,21 +106,39 @@ static void on_signed_in(struct bus_call *c, enum outcome o, const char *text)
                 bus_reply_error(c, o, text);
 }
 
+// Whose sign-in brings the role: that of its identity, or the one whose claim may name it.
+static struct keeper *keeper_of(struct broker *b, const struct caller *who, const char *named)
+{
+        const struct config *config = broker_config(b);
+        const struct config_app *app = NULL;
+        const char *role = NULL;
+        struct keeper *k = NULL;
+        struct role *r = NULL;
+        enum outcome o;
+
+        if (policy_app(config, who, &app, NULL) != OUTCOME_OK ||
+                policy_role(config, who, app, named, &role, NULL) != OUTCOME_OK)
+                return NULL;
+        o = broker_find_role(b, role, &r, NULL);
+        if (o == OUTCOME_NEEDS_LOGIN)
+                return broker_get_claims_keeper(b, 0);
+        if (o != OUTCOME_OK || broker_find_identity(b, role_get_config(r)->identity, &k, NULL) != OUTCOME_OK)
+                return NULL;
+        return k;
+}
+
 // True: the call goes on to wait for a person.
 static bool ask_person(struct bus_call *c, const struct role_answer *a)
 {
         struct bus_request *q = c->request;
         struct broker *b = c->service->broker;
-        struct keeper *k = NULL;
-        struct role *r = NULL;
+        struct keeper *k;
 
         if (a->outcome != OUTCOME_NEEDS_LOGIN || !q->interactive || q->asked)
                 return false;
-        if (broker_find_role(b, q->role, &r, NULL) != OUTCOME_OK ||
-                broker_find_identity(b, role_get_config(r)->identity, &k, NULL) != OUTCOME_OK)
-                return false;
+        k = keeper_of(b, &c->caller->who, q->role);
         q->asked = true;
-        return bus_sign_in_wait(c, k, on_signed_in) == 0;
+        return k && bus_sign_in_wait(c, k, on_signed_in) == 0;
 }
 
 static void on_answer(void *arg, const struct role_answer *a)

@@ -171,7 +171,7 @@ void bus_begin(struct bus_call *c)
                 bus_reply_dbus_error(c, DBUS_ERROR_UNKNOWN_METHOD, "no such method here");
         else if (!dbus_message_has_signature(m, method->in))
                 bus_reply_dbus_error(c, DBUS_ERROR_INVALID_ARGS, "wrong arguments");
-        else if (!(method->flags & BUS_SANDBOX) && caller_is_sandboxed(&c->caller->who))
+        else if (!(method->flags & BUS_SANDBOX) && !handout_may_manage(&c->caller->who))
                 bus_reply_error(c, OUTCOME_ACCESS_DENIED, "this is not for programs in a sandbox");
         else if ((method->flags & BUS_READS) && dbus_message_get_no_reply(m))
                 bus_call_free(c); // whoever floods in this way shall not have us work, too

@@ -51,11 +51,14 @@ static struct keeper *named_identity(struct bus_call *c, DBusMessageIter *args)
 
 static void sign_in(struct bus_call *c, struct keeper *k, DBusMessageIter *options)
 {
+        struct err err = ERR_INIT;
         DBusMessageIter dict;
 
         dbus_message_iter_recurse(options, &dict);
         if (dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY)
                 bus_reply_error(c, OUTCOME_INVALID_REQUEST, "SignIn knows no options yet");
+        else if (!handout_may_sign_in(c->service->broker, &c->caller->who, &err))
+                bus_reply_error(c, OUTCOME_ACCESS_DENIED, err.text);
         else
                 bus_sign_in_show(c, k);
 }
@@ -160,7 +163,7 @@ static void sign_in_cancel(struct bus_call *c, const struct bus_object *o)
 const struct bus_method bus_methods_broker[] = {
         {"GetCredentials", "sa{sv}", "h", ARGS("role", "options", "credentials"), broker_get_credentials,
                 BUS_READS | BUS_SANDBOX},
-        {"SignIn", "sa{sv}", "o", ARGS("identity", "options", "sign_in"), broker_sign_in, 0},
+        {"SignIn", "sa{sv}", "o", ARGS("identity", "options", "sign_in"), broker_sign_in, BUS_SANDBOX},
         {"SignOut", "s", "", ARGS("identity"), broker_sign_out_one, 0},
         {"GetStatus", "", "s", ARGS("status"), broker_get_status, BUS_READS},
         {0},

@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#define SIGN_INS_MAX 32
+#define SIGN_INS_MAX      512
+#define SIGN_INS_MAX_EACH 32 // of one process
 
 struct bus_sign_in *bus_sign_in_free(struct bus_sign_in *s)
 {
@@ -123,6 +124,16 @@ static struct bus_sign_in *find(const struct bus_caller *caller, const struct ke
         return NULL;
 }
 
+static bool has_room(const struct bus_caller *caller)
+{
+        const struct bus_sign_in *s;
+        unsigned n = 0;
+
+        TAILQ_FOREACH(s, &caller->service->sign_ins, in_service)
+        n += s->caller->who.pid == caller->who.pid;
+        return caller->service->n_sign_ins < SIGN_INS_MAX && n < SIGN_INS_MAX_EACH;
+}
+
 static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keeper *k)
 {
         static const struct sign_in_events events = {.prompt = on_prompt, .done = on_done};
@@ -130,7 +141,7 @@ static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keep
         struct bus_sign_in *s;
         int r;
 
-        if (service->n_sign_ins >= SIGN_INS_MAX)
+        if (!has_room(caller))
                 return -EBUSY;
         s = calloc(1, sizeof *s);
         if (!s)

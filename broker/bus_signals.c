@@ -1,20 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is told without being asked. No signal has a secret in it.
+// What is told without being asked. No signal has a secret in it. A session bus cannot keep a broadcast from a program in
+// a sandbox that may talk to us; so where the configuration lets such programs in, nothing is broadcast: a signal goes to
+// each program that has asked something and may see the object.
 #include "bus_internal.h"
 
-#include "log.h"
+#define SIGNAL_WEIGHT 512 // of an ordinary one, in bytes, for bus_unread.c
+
+static bool lets_sandboxes_in(const struct bus_service *s)
+{
+        const struct config *config = broker_config(s->broker);
+
+        for (size_t i = 0; i < config->n_apps; i++)
+                if (config->apps[i].flatpak || config->apps[i].snap)
+                        return true;
+        return false;
+}
+
+static void send_to(struct bus_caller *c, DBusMessage *m)
+{
+        DBusMessage *copy = dbus_message_copy(m);
+
+        if (copy && dbus_message_set_destination(copy, c->name) &&
+                dbus_connection_send(bus_connection(c->service->bus), copy, NULL))
+                bus_unread_add(c, SIGNAL_WEIGHT);
+        if (copy)
+                dbus_message_unref(copy);
+}
 
 // Takes m; NULL: there was no memory, and those who listen look when they need to.
-static void tell(struct bus_service *s, DBusMessage *m)
+static void tell(struct bus_service *s, const struct bus_object *o, DBusMessage *m)
 {
+        struct bus_caller *c;
+
         if (!m)
                 return;
-        if (!s->bus || !dbus_bus_get_unique_name(bus_connection(s->bus))) {
-                dbus_message_unref(m); // nobody can have asked yet
-                return;
+        // Before the bus knows us nobody can have asked us anything.
+        if (s->bus && dbus_bus_get_unique_name(bus_connection(s->bus))) {
+                if (!lets_sandboxes_in(s))
+                        (void)dbus_connection_send(bus_connection(s->bus), m, NULL);
+                else
+                        TAILQ_FOREACH(c, &s->callers, by_use)
+                if (c->state == BUS_CALLER_KNOWN && !bus_unread_too_much(c) && bus_may_see(c, o))
+                        send_to(c, m);
         }
-        (void)dbus_connection_send(bus_connection(s->bus), m, NULL);
         dbus_message_unref(m);
 }
 
@@ -46,7 +75,7 @@ void bus_tell_changed(struct bus_service *s, const struct bus_object *o)
              bus_append_properties(&args, o, false) &&
              dbus_message_iter_open_container(&args, DBUS_TYPE_ARRAY, "s", &none) &&
              dbus_message_iter_close_container(&args, &none);
-        tell(s, unless(ok, m));
+        tell(s, o, unless(ok, m));
 }
 
 void bus_tell_rotated(struct bus_service *s, struct role *r)
@@ -59,7 +88,8 @@ void bus_tell_rotated(struct bus_service *s, struct role *r)
         if (!c)
                 return;
         m = signal_of(&o, bus_interfaces[BUS_ROLE].name, "CredentialsRotated");
-        tell(s, unless(m && dbus_message_append_args(m, DBUS_TYPE_STRING, &c->access_key_id, DBUS_TYPE_INT64,
+        tell(s, &o,
+                unless(m && dbus_message_append_args(m, DBUS_TYPE_STRING, &c->access_key_id, DBUS_TYPE_INT64,
                                     &expiration, DBUS_TYPE_INVALID),
                         m));
 }
@@ -76,7 +106,7 @@ void bus_tell_added(struct bus_service *s, const struct bus_object *o)
                 dbus_message_iter_init_append(m, &args);
         ok = ok && dbus_message_iter_append_basic(&args, DBUS_TYPE_OBJECT_PATH, &p) &&
              bus_append_interfaces(&args, o);
-        tell(s, unless(ok, m));
+        tell(s, o, unless(ok, m));
 }
 
 void bus_tell_removed(struct bus_service *s, const struct bus_object *o)
@@ -86,7 +116,8 @@ void bus_tell_removed(struct bus_service *s, const struct bus_object *o)
         const char *const *ifaces = &bus_interfaces[o->kind].name;
         char path[BUS_PATH_MAX], *p = path;
 
-        tell(s, unless(m && bus_object_path(path, o) &&
+        tell(s, o,
+                unless(m && bus_object_path(path, o) &&
                                 dbus_message_append_args(m, DBUS_TYPE_OBJECT_PATH, &p, DBUS_TYPE_ARRAY,
                                         DBUS_TYPE_STRING, &ifaces, 1, DBUS_TYPE_INVALID),
                         m));
@@ -99,7 +130,8 @@ static void tell_two(struct bus_service *s, const struct bus_object *o, const ch
 
         if (!dbus_validate_utf8(text, NULL))
                 text = "?";
-        tell(s, unless(m && dbus_message_append_args(
+        tell(s, o,
+                unless(m && dbus_message_append_args(
                                     m, DBUS_TYPE_STRING, &word, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID),
                         m));
 }
@@ -165,6 +197,20 @@ static void on_role_rotated(struct role *r, void *arg)
         bus_tell_rotated(arg, r);
 }
 
+static void on_role_added(struct role *r, void *arg)
+{
+        const struct bus_object o = {.kind = BUS_ROLE, .service = arg, .role = r};
+
+        bus_tell_added(arg, &o);
+}
+
+static void on_role_removed(struct role *r, void *arg)
+{
+        const struct bus_object o = {.kind = BUS_ROLE, .service = arg, .role = r};
+
+        bus_tell_removed(arg, &o);
+}
+
 static void on_identity_changed(struct keeper *k, void *arg)
 {
         const struct bus_object o = {.kind = BUS_IDENTITY, .service = arg, .keeper = k};
@@ -179,5 +225,7 @@ static void on_identity_changed(struct keeper *k, void *arg)
 const struct broker_events bus_events = {
         .role_changed = on_role_changed,
         .role_rotated = on_role_rotated,
+        .role_added = on_role_added,
+        .role_removed = on_role_removed,
         .identity_changed = on_identity_changed,
 };

@@ -89,9 +89,9 @@ static bool sees(const struct bus_caller *caller, const struct bus_object *o, bo
         case BUS_ROLE:
                 return handout_may_see(caller->service->broker, &caller->who, o->role, by_name);
         case BUS_IDENTITY:
-                return !caller_is_sandboxed(&caller->who);
+                return handout_may_manage(&caller->who);
         case BUS_SIGN_IN:
-                return o->sign_in->caller == caller || !caller_is_sandboxed(&caller->who);
+                return o->sign_in->caller == caller || handout_may_manage(&caller->who);
         default:
                 return true;
         }

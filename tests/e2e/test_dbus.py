@@ -12,25 +12,17 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from dbuslib import GLib, Listener, dbus, error_name, on_the_bus, proxy, read_fd, sign_ins
 from worldlib import BUILD, until
 
 TOP = os.environ.get("VALETKEY_TOP", os.getcwd())
-
-dbus = pytest.importorskip("dbus")
-gi = pytest.importorskip("gi")
-from gi.repository import Gio, GLib  # noqa: E402
-
-
-def proxy(b, path="/org/valetkey/Broker1"):
-    return dbus.bus.BusConnection(b.bus_address).get_object("org.valetkey.Broker1", path)
 
 
 @pytest.fixture
 def on_bus(make):
     b = make(bus=True)
     assert b.sign_in().returncode == 0
-    until("the name", lambda: dbus.bus.BusConnection(b.bus_address).name_has_owner("org.valetkey.Broker1"))
-    return b
+    return on_the_bus(b)
 
 
 def test_credentials_over_dbus_are_a_sealed_file(on_bus):
@@ -56,12 +48,6 @@ def test_the_c_client(on_bus):
     assert r.returncode == 1
     r = on_bus.run(helper, "dev", env={"DBUS_SESSION_BUS_ADDRESS": f"unix:path={on_bus.runtime}/none"})
     assert r.returncode == 1 and "no session bus" in r.stderr
-
-
-def error_name(fn, *args):
-    with pytest.raises(dbus.DBusException) as e:
-        fn(*args)
-    return e.value.get_dbus_name()
 
 
 def test_errors_over_dbus_are_typed(on_bus):
@@ -163,40 +149,10 @@ def test_the_bus_may_go(on_bus):
 # ---- signals
 
 
-class Listener:
-    """What is told on the bus, heard with GLib's GDBus, which asks nothing by itself."""
-
-    def __init__(self, b):
-        self.connection = Gio.DBusConnection.new_for_address_sync(
-            b.bus_address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
-        self.seen = []
-        self.connection.signal_subscribe("org.valetkey.Broker1", None, None, None, None, Gio.DBusSignalFlags.NONE,
-                                         lambda _c, _s, path, iface, name, args: self.seen.append((name, path, iface, args.unpack())))
-
-    def named(self, name):
-        while GLib.MainContext.default().iteration(False):
-            pass
-        return [x for x in self.seen if x[0] == name]
-
-    def call(self, done, path, iface, method, args=None, timeout_ms=-1):
-        """An asynchronous call: done(reply, or the name of the error)."""
-        def finish(c, result):
-            try:
-                reply, fds = c.call_with_unix_fd_list_finish(result)
-                done((reply.unpack(), fds))
-            except GLib.Error as e:
-                done(Gio.DBusError.get_remote_error(e))
-
-        self.connection.call_with_unix_fd_list("org.valetkey.Broker1", path, iface, method, args, None, Gio.DBusCallFlags.NONE,
-                                               timeout_ms, None, None, finish)
-
-
 @pytest.fixture
 def bus_broker(make):
     """A broker on a bus in which nobody is signed in; polls of the provider one second apart."""
-    b = make(bus=True, faults=["interval=1"])
-    until("the name", lambda: dbus.bus.BusConnection(b.bus_address).name_has_owner("org.valetkey.Broker1"))
-    return b
+    return on_the_bus(make(bus=True, faults=["interval=1"]))
 
 
 def test_a_rotation_is_told_and_says_no_secret(on_bus):
@@ -239,18 +195,6 @@ def test_sign_in_required_is_said_once_until_somebody_has(bus_broker):
 
 
 # ---- silent first
-
-INTERACTIVE = {"interactive": True}
-
-
-def sign_ins(b):
-    objects = dbus.Interface(proxy(b), "org.freedesktop.DBus.ObjectManager").GetManagedObjects()
-    return {p: o["org.valetkey.SignIn1"] for p, o in objects.items() if "org.valetkey.SignIn1" in o}
-
-
-def read_fd(fds):
-    with os.fdopen(fds.get(0)) as f:
-        return f.read()
 
 
 def get_interactively(listener, answers, role="dev"):
