@@ -92,12 +92,12 @@ static void on_granted(struct keeper *k, bool same_person, void *arg)
         handouts_grant_new(b->handouts, keeper_get_config(k)->name, same_person);
 }
 
-// What lives is served to its end when a provider ends a grant; a person who signs out ends it at once.
-static void on_ended(struct keeper *k, bool signed_out, void *arg)
+// What lives is served to its end when a provider ends a grant; a person who signs out ends it at once, and so does max_grant_age.
+static void on_ended(struct keeper *k, bool sessions_too, void *arg)
 {
         struct broker *b = arg;
 
-        if (!signed_out)
+        if (!sessions_too)
                 return;
         roles_sign_out(b->roles, k);
         handouts_sign_out(b->handouts, keeper_get_config(k)->name);
@@ -111,6 +111,14 @@ static void on_tokens(struct keeper *k, void *arg)
 
         if (b->store)
                 store_save(b->store); // it says itself why not, and what is no longer true is cleared
+}
+
+static void on_ends_soon(struct keeper *k, void *arg)
+{
+        struct broker *b = arg;
+
+        if (b->events && b->events->grant_ends_soon)
+                b->events->grant_ends_soon(k, b->arg);
 }
 
 static void on_identity_changed(struct keeper *k, void *arg)
@@ -392,8 +400,11 @@ enum outcome broker_drop(struct broker *b, struct role *r, struct err *err)
 
 static int make_identities(struct broker *b)
 {
-        static const struct keeper_events events = {
-                .granted = on_granted, .ended = on_ended, .changed = on_identity_changed, .store = on_tokens};
+        static const struct keeper_events events = {.granted = on_granted,
+                .ended = on_ended,
+                .ends_soon = on_ends_soon,
+                .changed = on_identity_changed,
+                .store = on_tokens};
 
         b->identities = calloc(b->config->n_identities + 1, sizeof *b->identities);
         b->keepers = calloc(b->config->n_identities + 1, sizeof *b->keepers);

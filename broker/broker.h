@@ -28,6 +28,7 @@ struct broker_events {
         void (*role_added)(struct role *r, void *arg);
         void (*role_removed)(struct role *r, void *arg);
         void (*identity_changed)(struct keeper *k, void *arg);
+        void (*grant_ends_soon)(struct keeper *k, void *arg); // once, see keeper_get_ends_s(). May be NULL
 };
 void broker_listen(struct broker *b, const struct broker_events *events, void *arg);
 // The loopback port, as the status document shows it.

@@ -55,9 +55,7 @@ static void get_identity_state(const struct bus_object *o, struct bus_value *v)
 
 static void get_grant_expires(const struct bus_object *o, struct bus_value *v)
 {
-        const struct grant *g = keeper_get_grant(o->keeper);
-
-        v->x = g ? g->refresh_exp_s : 0;
+        v->x = keeper_get_ends_s(o->keeper);
 }
 
 static const struct config_role *role(const struct bus_object *o)

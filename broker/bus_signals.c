@@ -222,10 +222,23 @@ static void on_identity_changed(struct keeper *k, void *arg)
                 bus_tell_sign_in_required(arg, k, "needs-login", keeper_get_reason(k));
 }
 
+// Not the same as that it has ended, which is told when it comes.
+static void on_grant_ends_soon(struct keeper *k, void *arg)
+{
+        const struct bus_object o = {.kind = BUS_IDENTITY, .service = arg, .keeper = k};
+        struct err text = ERR_INIT;
+
+        err_set(&text,
+                "the sign-in to identity %s ends soon, and needs a person to go on. Run: valetkey login",
+                keeper_get_config(k)->name);
+        tell_two(arg, &o, "SignInRequired", "ends-soon", text.text);
+}
+
 const struct broker_events bus_events = {
         .role_changed = on_role_changed,
         .role_rotated = on_role_rotated,
         .role_added = on_role_added,
         .role_removed = on_role_removed,
         .identity_changed = on_identity_changed,
+        .grant_ends_soon = on_grant_ends_soon,
 };

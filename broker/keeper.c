@@ -53,6 +53,8 @@ static void wipe(struct keeper *k)
         k->has = k->refresh_is_useless = false;
         if (k->alive)
                 timer_disarm(k->alive);
+        if (k->expiry)
+                timer_disarm(k->expiry);
         k->failures = 0;
         k->retry_boot_ms = 0;
         k->last_outcome = OUTCOME_OK;
@@ -60,13 +62,13 @@ static void wipe(struct keeper *k)
 }
 
 // The grant is over: what is left of it goes, and the sentence stays for whoever asks.
-void keeper_end(struct keeper *k, const char *why)
+void keeper_end(struct keeper *k, const char *why, bool sessions_too)
 {
         log_event(LOG_E_NOTICE, "grant.ended", "identity=%s reason=%s", k->conf->name, why);
         wipe(k);
         err_clear(&k->reason);
         err_set(&k->reason, "%s", why);
-        k->events->ended(k, false, k->arg);
+        k->events->ended(k, sessions_too, k->arg);
         keeper_store(k);
         keeper_changed(k);
 }
@@ -120,16 +122,31 @@ static bool take(struct keeper *k, struct grant *g, int64_t token_since_s)
         k->has = true;
         k->serial++;
         k->token_since_s = token_since_s;
+        keeper_begin_expiry(k);
         free_and_replace(k->last_person, person);
         err_clear(&k->reason);
         return same;
 }
 
-void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bool no_id_token_on_refresh)
+struct keeper_memory keeper_get_memory(const struct keeper *k)
 {
-        take(k, g, token_since_s);
-        k->refresh_is_useless = no_id_token_on_refresh;
+        return (struct keeper_memory){
+                .token_since_s = k->token_since_s,
+                .no_id_token_on_refresh = k->refresh_is_useless,
+                .began_boot_ms = k->began_boot_ms,
+                .warned_end_boot_ms = k->warned_end_boot_ms,
+        };
+}
+
+void keeper_restore(struct keeper *k, struct grant *g, const struct keeper_memory *m)
+{
+        take(k, g, m->token_since_s);
+        k->refresh_is_useless = m->no_id_token_on_refresh;
+        if (m->began_boot_ms > 0 && m->began_boot_ms <= keeper_boot_now(k))
+                k->began_boot_ms = m->began_boot_ms;
+        k->warned_end_boot_ms = m->warned_end_boot_ms;
         keeper_plan_alive(k);
+        keeper_plan_expiry(k);
 }
 
 void keeper_after_another(struct keeper *k)
@@ -145,6 +162,7 @@ void keeper_put(struct keeper *k, struct grant *g)
                 return;
         same = take(k, g, clock_wall_s(loop_clock(k->loop)));
         keeper_plan_alive(k);
+        keeper_plan_expiry(k);
         k->events->granted(k, same, k->arg);
         keeper_store(k); // after the role sessions of another person are gone
         keeper_changed(k);
@@ -197,6 +215,8 @@ int keeper_new(struct keeper **ret, struct loop *l, struct http *h, struct claim
                 r = timer_new(&k->kick, l, keeper_advance, k);
         if (r == 0)
                 r = timer_new(&k->alive, l, keeper_on_alive, k);
+        if (r == 0)
+                r = timer_new(&k->expiry, l, keeper_on_expiry, k);
         if (r < 0) {
                 keeper_free(k);
                 return err_trace(r);
@@ -213,6 +233,7 @@ struct keeper *keeper_free(struct keeper *k)
         claims_waiter_free(k->look);
         timer_free(k->kick);
         timer_free(k->alive);
+        timer_free(k->expiry);
         provider_free(k->provider);
         free(k->last_person);
         free(k);
@@ -234,16 +255,6 @@ const struct config_identity *keeper_get_config(const struct keeper *k)
 const struct grant *keeper_get_grant(const struct keeper *k)
 {
         return k->has ? &k->grant : NULL;
-}
-
-int64_t keeper_get_token_since_s(const struct keeper *k)
-{
-        return k->token_since_s;
-}
-
-bool keeper_gets_no_id_token(const struct keeper *k)
-{
-        return k->refresh_is_useless;
 }
 
 bool keeper_is_refreshing(const struct keeper *k)

@@ -20,8 +20,10 @@ struct keeper;
 struct keeper_events {
         // A grant began. same_person: the subject is who had the last one (true for the first).
         void (*granted)(struct keeper *k, bool same_person, void *arg);
-        // It ended: refused by the provider, or signed out (signed_out).
-        void (*ended)(struct keeper *k, bool signed_out, void *arg);
+        // It ended: refused by the provider, or signed out, or too old; then its role sessions end with it (sessions_too).
+        void (*ended)(struct keeper *k, bool sessions_too, void *arg);
+        // It will end, see keeper_get_ends_s(), and nothing but a person changes that. Once for each end. May be NULL.
+        void (*ends_soon)(struct keeper *k, void *arg);
         void (*changed)(struct keeper *k, void *arg);
         // Its tokens are others now: store them, before anything else happens. May be NULL.
         void (*store)(struct keeper *k, void *arg);
@@ -34,8 +36,15 @@ struct keeper *keeper_free(struct keeper *k); // after its waiters
 
 // Takes the grant: g is moved out and zeroed. It replaces the one before, without revoking that.
 void keeper_put(struct keeper *k, struct grant *g);
+// What is stored beside a grant.
+struct keeper_memory {
+        int64_t token_since_s;
+        bool no_id_token_on_refresh;
+        int64_t began_boot_ms, warned_end_boot_ms; // 0: not known; none
+};
+struct keeper_memory keeper_get_memory(const struct keeper *k);
 // Takes a grant that was stored by a broker before this one: nobody is told, and nothing is stored.
-void keeper_restore(struct keeper *k, struct grant *g, int64_t token_since_s, bool no_id_token_on_refresh);
+void keeper_restore(struct keeper *k, struct grant *g, const struct keeper_memory *m);
 // There are role sessions of a grant that is not known any more: whoever signs in first is taken for another person.
 void keeper_after_another(struct keeper *k);
 // Wipes the tokens.
@@ -68,8 +77,8 @@ struct keeper_waiter *keeper_waiter_free(struct keeper_waiter *w);
 enum keeper_state keeper_get_state(const struct keeper *k);
 const struct config_identity *keeper_get_config(const struct keeper *k);
 const struct grant *keeper_get_grant(const struct keeper *k); // NULL while there is none
-int64_t keeper_get_token_since_s(const struct keeper *k);
-bool keeper_gets_no_id_token(const struct keeper *k);  // the provider sends none on refresh
+// When the grant itself ends unless somebody signs in: by max_grant_age or the provider's word, whichever is first. 0: not known.
+int64_t keeper_get_ends_s(const struct keeper *k);
 bool keeper_is_refreshing(const struct keeper *k);     // a refresh token is under way
 const char *keeper_get_reason(const struct keeper *k); // why the last grant ended, or ""
 struct provider *keeper_get_provider(struct keeper *k);

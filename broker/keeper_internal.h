@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inside of a grant keeper, shared by its three files: keeper.c (the grant and its life), keeper_refresh.c (the one
-// refresher), keeper_token.c (who waits for an ID token, and what is done next for them).
+// The inside of a grant keeper, shared by its files: keeper.c (the grant and its life), keeper_refresh.c (the one
+// refresher), keeper_expiry.c (when it ends by itself), keeper_token.c (who waits for an ID token, and what is done next for them).
 #pragma once
 
 #include "keeper.h"
@@ -23,16 +23,20 @@ struct keeper {
         void *arg;
         struct provider *provider;
         struct claims *claims;
-        struct timer *kick, *alive;
+        struct timer *kick, *alive, *expiry;
 
         struct grant grant;
         bool has, closed;
         uint64_t serial, refreshes; // of ID tokens; of those that a refresh brought
         int64_t token_since_s;
-        bool refresh_is_useless; // the provider gives no ID token on refresh
-        bool after_another;      // somebody's role sessions are here, whose nobody knows any more
-        char *last_person;       // issuer and subject of the last grant
-        struct err reason;       // why it ended
+        int64_t began_boot_ms;      // when somebody signed in
+        int64_t end_told_boot_ms;   // when the provider last said how long a refresh token lives
+        bool end_is_fixed;          // a refresh did not move its end
+        int64_t warned_end_boot_ms; // the end that was warned of; 0: none was
+        bool refresh_is_useless;    // the provider gives no ID token on refresh
+        bool after_another;         // somebody's role sessions are here, whose nobody knows any more
+        char *last_person;          // issuer and subject of the last grant
+        struct err reason;          // why it ended
 
         struct provider_op *refresh;
         struct claims_waiter *look;
@@ -52,13 +56,20 @@ void keeper_kick(struct keeper *k);
 void keeper_changed(struct keeper *k);
 void keeper_store(struct keeper *k);
 // The grant is over: what is left of it goes, and the sentence stays for whoever asks.
-void keeper_end(struct keeper *k, const char *why);
+void keeper_end(struct keeper *k, const char *why, bool sessions_too);
 
 // keeper_refresh.c
 bool keeper_can_refresh(const struct keeper *k);
 void keeper_refresh_start(struct keeper *k); // while none is under way
 void keeper_plan_alive(struct keeper *k);
 void keeper_on_alive(void *arg);
+
+// keeper_expiry.c
+void keeper_begin_expiry(struct keeper *k); // a grant was taken
+void keeper_note_end(
+        struct keeper *k, int64_t before_s); // the provider was asked once more; before_s: what it had said
+void keeper_plan_expiry(struct keeper *k);
+void keeper_on_expiry(void *arg);
 
 // keeper_token.c
 void keeper_advance(void *arg);

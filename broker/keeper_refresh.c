@@ -49,7 +49,7 @@ static void refresh_failed(struct keeper *k, enum outcome o, bool grant_stands, 
         if (o == OUTCOME_NEEDS_LOGIN || (o == OUTCOME_TOKEN_REJECTED && !grant_stands) ||
                 o == OUTCOME_ACCESS_DENIED || o == OUTCOME_WRONG_SUBJECT) {
                 err_set(&why, "the sign-in to identity %s has ended: %s", k->conf->name, err->text);
-                keeper_end(k, why.text);
+                keeper_end(k, why.text, false);
                 return;
         }
         k->failures++;
@@ -66,11 +66,15 @@ static void refresh_failed(struct keeper *k, enum outcome o, bool grant_stands, 
 
 static void take_refresh_token(struct keeper *k, struct oidc_tokens *t)
 {
-        if (!t->refresh_token)
-                return;
-        secret_move(&k->grant.refresh_token, &t->refresh_token);
-        k->grant.refresh_exp_s =
-                t->refresh_expires_in_s > 0 ? clock_wall_s(loop_clock(k->loop)) + t->refresh_expires_in_s : 0;
+        int64_t before_s = k->grant.refresh_exp_s;
+
+        if (t->refresh_token || t->refresh_expires_in_s > 0)
+                k->grant.refresh_exp_s = t->refresh_expires_in_s > 0
+                                                 ? clock_wall_s(loop_clock(k->loop)) + t->refresh_expires_in_s
+                                                 : 0;
+        if (t->refresh_token)
+                secret_move(&k->grant.refresh_token, &t->refresh_token);
+        keeper_note_end(k, before_s);
 }
 
 static void refreshed(struct keeper *k, struct provider_result *result)
@@ -120,6 +124,7 @@ static void on_refreshed(void *arg, struct provider_result *result)
         // A grant that ended has freed the operation already.
         k->refresh = provider_op_free(k->refresh);
         keeper_plan_alive(k);
+        keeper_plan_expiry(k);
         keeper_kick(k);
 }
 

@@ -123,7 +123,7 @@ static void end_for_want_of_refresh(struct keeper *k)
                         "gave no "
                         "refresh token (scope offline_access?)",
                         k->conf->name);
-        keeper_end(k, why.text);
+        keeper_end(k, why.text, false);
 }
 
 static void start_look(struct keeper *k)

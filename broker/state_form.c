@@ -26,6 +26,8 @@ enum {
         K_TOKEN_SINCE = 2,
         K_NO_ID_TOKEN = 3,
         K_PENDING = 4,
+        K_BEGAN_BOOT = FRAME_TAG_OPTIONAL | 5,
+        K_WARNED_END_BOOT = FRAME_TAG_OPTIONAL | 6,
 };
 
 enum {
@@ -164,7 +166,7 @@ int state_put_grant(struct buf *out, const struct state_grant *g)
         struct frame_writer w;
         int r = grant_encode(&grant, &g->grant);
 
-        if (r == -EMSGSIZE || g->token_since_s < 0)
+        if (r == -EMSGSIZE || g->token_since_s < 0 || g->began_boot_ms < 0 || g->warned_end_boot_ms < 0)
                 return -EINVAL;
         if (r == 0)
                 r = secret_new_room(&room, FRAME_MAX);
@@ -176,6 +178,10 @@ int state_put_grant(struct buf *out, const struct state_grant *g)
         frame_put_u32(&w, K_NO_ID_TOKEN, g->no_id_token_on_refresh);
         if (g->pending)
                 frame_put_u64(&w, K_PENDING, g->pending_id);
+        if (g->began_boot_ms)
+                frame_put_u64(&w, K_BEGAN_BOOT, (uint64_t)g->began_boot_ms);
+        if (g->warned_end_boot_ms)
+                frame_put_u64(&w, K_WARNED_END_BOOT, (uint64_t)g->warned_end_boot_ms);
         return put(out, &w);
 }
 
@@ -251,6 +257,10 @@ static int read_grant(struct state_grant *ret, const struct frame *f, struct err
         ret->no_id_token_on_refresh = no_id_token;
         ret->pending = frame_find(f, K_PENDING) != NULL;
         if (ret->pending && !frame_get_u64(f, K_PENDING, &ret->pending_id))
+                return -EBADMSG;
+        if ((frame_find(f, K_BEGAN_BOOT) && !get_time(f, K_BEGAN_BOOT, &ret->began_boot_ms)) ||
+                (frame_find(f, K_WARNED_END_BOOT) &&
+                        !get_time(f, K_WARNED_END_BOOT, &ret->warned_end_boot_ms)))
                 return -EBADMSG;
         return grant_decode(&ret->grant, g->p, g->n, err);
 }

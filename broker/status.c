@@ -27,7 +27,7 @@ static json_t *identity_json(const struct broker *b, const struct keeper *k)
                 "display", text_or_null(g ? g->display : NULL), "signed_in_at",
                 time_or_null(g ? g->signed_in_at_s : 0), "id_token_expires_at",
                 time_or_null(g ? g->id_token_exp_s : 0), "grant_expires_at",
-                time_or_null(g ? g->refresh_exp_s : 0), "refreshable", g && g->refresh_token, "reason",
+                time_or_null(keeper_get_ends_s(k)), "refreshable", g && g->refresh_token, "reason",
                 text_or_null(keeper_get_reason(k)), "roles_claim", text_or_null(conf->roles_claim),
                 "roles_refused", text_or_null(broker_get_complaint(b, k)));
 }

@@ -82,9 +82,12 @@ static int put_grants(struct store *s, struct buf *out)
         // The copies below borrow what they point to.
         for (size_t i = 0; r == 0 && i < s->p.config->n_identities; i++) {
                 const struct keeper *k = s->p.keepers[i];
+                const struct keeper_memory m = keeper_get_memory(k);
                 struct state_grant x = {
-                        .token_since_s = keeper_get_token_since_s(k),
-                        .no_id_token_on_refresh = keeper_gets_no_id_token(k),
+                        .token_since_s = m.token_since_s,
+                        .no_id_token_on_refresh = m.no_id_token_on_refresh,
+                        .began_boot_ms = m.began_boot_ms > 0 ? m.began_boot_ms : 0,
+                        .warned_end_boot_ms = m.warned_end_boot_ms,
                 };
 
                 g = keeper_get_grant(k);
@@ -211,7 +214,11 @@ static unsigned take_grants(struct store *s, struct state_data *d, bool pending)
                         claims_set_used(s->p.claims, g->pending_id, print);
                         keeper_put(k, &g->grant);
                 } else {
-                        keeper_restore(k, &g->grant, g->token_since_s, g->no_id_token_on_refresh);
+                        keeper_restore(k, &g->grant,
+                                &(struct keeper_memory){.token_since_s = g->token_since_s,
+                                        .no_id_token_on_refresh = g->no_id_token_on_refresh,
+                                        .began_boot_ms = g->began_boot_ms,
+                                        .warned_end_boot_ms = g->warned_end_boot_ms});
                 }
                 n++;
         }

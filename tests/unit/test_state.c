@@ -207,7 +207,10 @@ static void too_much_is_refused_and_changes_nothing(void **state)
 
 static void fill(struct state_grant *g, struct state_session *x)
 {
-        *g = (struct state_grant){.token_since_s = 1795310000, .no_id_token_on_refresh = true};
+        *g = (struct state_grant){.token_since_s = 1795310000,
+                .no_id_token_on_refresh = true,
+                .began_boot_ms = 77,
+                .warned_end_boot_ms = 99};
         g->grant = (struct grant){.type = SOURCE_OIDC,
                 .identity = strdup("corp"),
                 .issuer = strdup("https://login.example.com"),
@@ -278,6 +281,8 @@ static void comes_back_as_it_went(void **state)
         assert_string_equal(secret_str(d.grants[0].grant.refresh_token), "refresh");
         assert_int_equal(d.grants[0].token_since_s, 1795310000);
         assert_true(d.grants[0].no_id_token_on_refresh);
+        assert_int_equal(d.grants[0].began_boot_ms, 77);
+        assert_int_equal(d.grants[0].warned_end_boot_ms, 99);
         assert_false(d.grants[0].pending);
         assert_true(d.grants[1].pending);
         assert_int_equal(d.grants[1].pending_id, 9);
