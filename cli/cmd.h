@@ -11,6 +11,8 @@ int cmd_logout(struct cli *cli, int argc, char *argv[]);
 int cmd_status(struct cli *cli, int argc, char *argv[]);
 int cmd_roles(struct cli *cli, int argc, char *argv[]);
 int cmd_evaluate(struct cli *cli, int argc, char *argv[]);
+int cmd_sign(struct cli *cli, int argc, char *argv[]);
+int cmd_verify(struct cli *cli, int argc, char *argv[]);
 int cmd_credential_process(struct cli *cli, int argc, char *argv[]);
 int cmd_exec(struct cli *cli, int argc, char *argv[]);
 int cmd_env(struct cli *cli, int argc, char *argv[]);
