@@ -387,7 +387,9 @@ static int start(struct life *l, const struct options *o, struct err *err)
         r = broker_new(&l->broker, &b);
         if (r < 0)
                 return r;
-        r = wakeful_new(&l->wakeful, l->broker);
+        r = login1_new(&l->login1, l->loop);
+        if (r == 0)
+                r = wakeful_new(&l->wakeful, l->broker, l->login1);
         if (r < 0)
                 return r;
         r = open_door(l);
@@ -401,8 +403,6 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 return r;
         }
         r = bus_service_new(&l->bus, l->broker);
-        if (r == 0)
-                r = login1_new(&l->login1, l->loop);
         if (r == 0)
                 r = logout_new(&l->logout, &(struct logout_parts){.loop = l->loop,
                                                    .broker = l->broker,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The kernel itself tells of a clock that was set and of a machine that woke up (net/timer.c), and of links, addresses and
-// routes (net/network.c).
+// routes (net/network.c). Where there is logind it tells of waking up as well: also in a virtual machine or under a kernel
+// whose clocks show nothing of it.
 #include "wakeful.h"
 
 #include "log.h"
@@ -12,6 +13,7 @@
 struct wakeful {
         struct broker *broker;
         struct network *network;
+        struct login1_listener *login1;
 };
 
 static bool look(struct wakeful *w, const char *why)
@@ -35,17 +37,29 @@ static bool on_network(void *arg)
         return look(arg, "the network changed");
 }
 
-int wakeful_new(struct wakeful **ret, struct broker *b)
+static void on_login1(void *arg, const char *member, DBusMessage *m)
 {
+        dbus_bool_t begins = TRUE;
+
+        if (strcmp(member, "PrepareForSleep") == 0 &&
+                dbus_message_get_args(m, NULL, DBUS_TYPE_BOOLEAN, &begins, DBUS_TYPE_INVALID) && !begins)
+                look(arg, "the machine woke up");
+}
+
+int wakeful_new(struct wakeful **ret, struct broker *b, struct login1 *login1)
+{
+        static const struct login1_events events = {.signal = on_login1};
         struct wakeful *w = calloc(1, sizeof *w);
         int r;
 
         if (!w)
                 return -ENOMEM;
         w->broker = b;
-        r = network_new(&w->network, broker_loop(b), on_network, w);
+        r = login1_listen(&w->login1, login1, &events, w);
+        if (r == 0)
+                r = network_new(&w->network, broker_loop(b), on_network, w);
         if (r == -ENOMEM) {
-                free(w);
+                wakeful_free(w);
                 return r;
         }
         if (r < 0)
@@ -61,6 +75,7 @@ struct wakeful *wakeful_free(struct wakeful *w)
                 return NULL;
         loop_on_time(broker_loop(w->broker), NULL, NULL);
         network_free(w->network);
+        login1_unlisten(w->login1);
         free(w);
         return NULL;
 }

@@ -5,8 +5,9 @@
 #pragma once
 
 #include "broker.h"
+#include "login1.h"
 
 struct wakeful;
-int wakeful_new(
-        struct wakeful **ret, struct broker *b) _must_check_; // 0 or -ENOMEM; what is not there is not missed
-struct wakeful *wakeful_free(struct wakeful *w);              // before the broker
+// 0 or -ENOMEM; what is not there is not missed.
+int wakeful_new(struct wakeful **ret, struct broker *b, struct login1 *login1) _must_check_;
+struct wakeful *wakeful_free(struct wakeful *w); // before the broker and login1

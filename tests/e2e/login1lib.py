@@ -67,6 +67,10 @@ def serve(address, uid):
         def SessionNew(self, name, path):
             pass
 
+        @dbus.service.signal(manager, signature="b")
+        def PrepareForSleep(self, begins):
+            pass
+
     class User(dbus.service.Object):
         @dbus.service.method("org.freedesktop.DBus.Properties", in_signature="s", out_signature="a{sv}")
         def GetAll(self, _interface):
@@ -83,7 +87,10 @@ def serve(address, uid):
             loop.quit()
             return False
         now.update(state=words[0], lingers=words[1] == "1")
-        getattr(m, words[2])("1", dbus.ObjectPath("/org/freedesktop/login1/session/_1"))
+        if words[2] == "PrepareForSleep":
+            m.PrepareForSleep(False)
+        else:
+            getattr(m, words[2])("1", dbus.ObjectPath("/org/freedesktop/login1/session/_1"))
         bus.flush()
         print("said", flush=True)
         return True

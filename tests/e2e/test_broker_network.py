@@ -10,14 +10,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import netns
 from brokerlib import CREDENTIALS, GET_CREDENTIALS, T_ROLE, Broker, frame, parse
+from login1lib import Login1
 from worldlib import PATIENCE, until
 
-pytestmark = pytest.mark.skipif(not netns.works(), reason="network namespaces need root")
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 
 
 @pytest.fixture
 def broker():
+    if not netns.works():
+        pytest.skip("network namespaces need root")
     with netns.own_network():
         b = Broker()
         try:
@@ -28,6 +30,13 @@ def broker():
             netns.link(up=True)
             print(b.log())
             b.close()
+
+
+@pytest.fixture
+def login1():
+    x = Login1()
+    yield x
+    x.close()
 
 
 def ask_in_vain(b, times):
@@ -63,6 +72,26 @@ def test_a_request_that_was_sent_into_nothing_is_sent_again(broker):
         assert parse(c.recv(65536))[0] == CREDENTIALS
     assert time.monotonic() - start < 1.0 * PATIENCE
     assert broker.stats(WEB_IDENTITY) == 1
+
+
+def test_waking_up_is_told_by_logind(login1):
+    """Also where neither the kernel nor the network says a word of it."""
+    b = Broker(start=False)
+    b.env["DBUS_SYSTEM_BUS_ADDRESS"] = login1.address
+    try:
+        b.start()
+        assert b.sign_in().returncode == 0
+        b.control("fault", set="sts.drop")
+        ask_in_vain(b, 3)
+        b.control("fault", clear="all")
+        login1.say("active", signal="PrepareForSleep")
+        start = time.monotonic()
+        until("credentials", lambda: b.get()[0] == CREDENTIALS, 5)
+        assert time.monotonic() - start < 1.0 * PATIENCE
+        assert 'broker.looks_again reason="the machine woke up"' in b.log()
+    finally:
+        print(b.log())
+        b.close()
 
 
 def test_what_is_throttled_is_left_alone(broker):
