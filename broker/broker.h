@@ -75,5 +75,6 @@ bool broker_is_busy(const struct broker *b); // that, or a person signs in, or a
 enum outcome broker_refresh(struct broker *b, struct role *r, struct err *err);
 // Wipes its role sessions, an app's own too; as role_drop().
 enum outcome broker_drop(struct broker *b, struct role *r, struct err *err);
-// The status document of valetkey(1), "status --json". 0 or -ENOMEM.
+// The status document of valetkey(1), "status --json". 0; -ENOMEM; -EMSGSIZE where it does not fit.
+#define BROKER_STATUS_MAX (64u << 20) // ten thousand roles with the longest ARNs and sentences
 int broker_status(const struct broker *b, struct buf *out) _must_check_;

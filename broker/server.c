@@ -168,7 +168,7 @@ static void on_get_credentials(struct conn *c, const struct frame *f)
 
 static void on_status(struct conn *c, const struct frame *f _unused_)
 {
-        cleanup_buf struct buf json = BUF_INIT(16u << 20);
+        cleanup_buf struct buf json = BUF_INIT(BROKER_STATUS_MAX);
         cleanup_fd int fd = -1;
         struct frame_writer w;
         int r = broker_status(c->server->broker, &json);
@@ -176,7 +176,10 @@ static void on_status(struct conn *c, const struct frame *f _unused_)
         if (r == 0 && json.n > FRAME_FIELD_MAX - 64)
                 r = memfd_sealed(&fd, "valetkey-status", json.p, json.n);
         if (r < 0) {
-                send_error(c, OUTCOME_INTERNAL, NULL, NULL);
+                send_error(c, OUTCOME_INTERNAL,
+                        r == -EMSGSIZE ? "the status of all roles is too large to be told"
+                                       : strerrordesc_np(-r),
+                        NULL);
                 return;
         }
         frame_begin(&w, room, sizeof room, MSG_JSON);

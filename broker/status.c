@@ -76,45 +76,43 @@ static json_t *endpoint_json(const struct broker *b)
         return json_pack("{s:s, s:s, s:b}", "url", e->url, "token_file", e->token_file, "kept", e->kept);
 }
 
-// json_array_append_new takes its value, also on failure and where it is NULL.
-static int fill(const struct broker *b, json_t *identities, json_t *roles)
-{
-        struct keeper *const *k;
-        struct role *const *r;
-        size_t n = broker_identities(b, &k);
-
-        for (size_t i = 0; i < n; i++)
-                if (json_array_append_new(identities, identity_json(b, k[i])) < 0)
-                        return -ENOMEM;
-        n = broker_roles(b, &r);
-        for (size_t i = 0; i < n; i++)
-                if (json_array_append_new(roles, role_json(r[i])) < 0)
-                        return -ENOMEM;
-        return 0;
-}
-
 static int append(const char *p, size_t n, void *arg)
 {
         return buf_append(arg, p, n) < 0 ? -1 : 0;
 }
 
+// Takes j; NULL: there was no memory for it.
+static int put(struct buf *out, json_t *j)
+{
+        int r = !j                                                                       ? -ENOMEM
+                : json_dump_callback(j, append, out, JSON_COMPACT | JSON_ENCODE_ANY) < 0 ? buf_error(out)
+                                                                                         : 0;
+
+        json_decref(j);
+        return r;
+}
+
+// One after the other, so that ten thousand roles are never a tree of JSON all at once.
 int broker_status(const struct broker *b, struct buf *out)
 {
-        cleanup_json json_t *top = json_object();
-        json_t *identities = json_array(), *roles = json_array();
-        int r = identities && roles ? fill(b, identities, roles) : -ENOMEM;
+        struct keeper *const *k;
+        struct role *const *roles;
+        size_t n_identities = broker_identities(b, &k), n_roles = broker_roles(b, &roles);
+        int r = 0;
 
-        // json_object_set_new takes the arrays, whatever becomes of it.
-        if (json_object_set_new(top, "version", json_integer(1)) < 0)
-                r = -ENOMEM;
-        if (json_object_set_new(top, "identities", identities) < 0)
-                r = -ENOMEM;
-        if (json_object_set_new(top, "roles", roles) < 0)
-                r = -ENOMEM;
-        if (json_object_set_new(top, "endpoint", endpoint_json(b)) < 0)
-                r = -ENOMEM;
-        if (r == 0 &&
-                (json_dump_callback(top, append, out, JSON_COMPACT) < 0 || buf_append_char(out, '\n') < 0))
-                r = out->error ? out->error : -ENOMEM;
-        return r;
+        buf_append_str(out, "{\"version\":1,\"identities\":[");
+        for (size_t i = 0; r == 0 && i < n_identities; i++) {
+                buf_append_str(out, i ? "," : "");
+                r = put(out, identity_json(b, k[i]));
+        }
+        buf_append_str(out, "],\"roles\":[");
+        for (size_t i = 0; r == 0 && i < n_roles; i++) {
+                buf_append_str(out, i ? "," : "");
+                r = put(out, role_json(roles[i]));
+        }
+        buf_append_str(out, "],\"endpoint\":");
+        if (r == 0)
+                r = put(out, endpoint_json(b));
+        buf_append_str(out, "}\n");
+        return r < 0 ? r : buf_error(out);
 }

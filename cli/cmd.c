@@ -86,18 +86,24 @@ bool cmd_read_seconds(uint32_t *ret, const char *s)
 static enum outcome read_json(struct client *c, struct json_t **ret, struct err *err)
 {
         const struct frame_field *field = frame_find(&c->frame, TAG_JSON);
-        cleanup_buf struct buf text = BUF_INIT(16u << 20);
+        cleanup_buf struct buf text = BUF_INIT(64u << 20); // what a broker tells at most
         json_error_t e;
 
         if (field) {
                 *ret = json_loadb((const char *)field->p, field->n, JSON_REJECT_DUPLICATES, &e);
         } else {
-                char block[4096];
+                char block[65536];
                 ssize_t n;
 
                 while (c->received_fd >= 0 && (n = read(c->received_fd, block, sizeof block)) > 0)
                         if (buf_append(&text, block, (size_t)n) < 0)
                                 break;
+                if (buf_error(&text) < 0) {
+                        err_set(err, buf_error(&text) == -EMSGSIZE
+                                             ? "the credential broker's answer is larger than 64 MiB"
+                                             : "out of memory");
+                        return OUTCOME_INTERNAL;
+                }
                 *ret = json_loadb(buf_str(&text), text.n, JSON_REJECT_DUPLICATES, &e);
         }
         if (*ret)

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from brokerlib import JSON, STATUS, T_JSON, Broker, frame, parse
-from worldlib import CLI
+from worldlib import BUILD, CLI
 
 ACCOUNTS = 500
 # The sandbox has one account, the last; the others are for the number.
@@ -48,6 +48,20 @@ def test_ten_thousand_roles_are_listed(many):
     assert parse(packet)[0] == JSON and T_JSON not in parse(packet)[1] and len(fds) == 1
     with os.fdopen(fds[0], encoding="utf-8") as f:
         assert json.load(f) == many.status()
+
+
+def anonymous_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("RssAnon:"))
+
+
+@pytest.mark.skipif("/san-" in BUILD + "/", reason="a sanitiser keeps what is freed")
+def test_a_list_of_all_roles_leaves_no_memory_behind(many):
+    before = anonymous_kib(many.proc.pid)
+    for _ in range(3):
+        assert len(many.status()["roles"]) == 20 * ACCOUNTS
+    assert anonymous_kib(many.proc.pid) - before < 2048  # the document has five MiB
+    assert before < 2048 * 20 * ACCOUNTS // 1024  # and a role that nobody asked for costs less than two KiB
 
 
 def test_made_roles_are_roles(many):
