@@ -184,9 +184,13 @@ int caller_from_cgroup(struct caller *ret, uint64_t cgroup_id, uid_t uid, const 
         r = cgroup_path(path, cgroup_id, uid);
         if (r == 0)
                 r = app_id_from_cgroup_path(&id, path, strlen(path));
-        if (r == 0)
-                take_id(ret, &id);
-        return r;
+        if (r < 0)
+                return r;
+        // Flatpak and snapd put their programs in units. Where there are no units, a cgroup says nothing.
+        if (id.kind == APP_NONE && !id.unit[0])
+                return -EOPNOTSUPP;
+        take_id(ret, &id);
+        return 0;
 }
 
 bool caller_is_sandboxed(const struct caller *c)

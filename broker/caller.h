@@ -36,7 +36,7 @@ struct caller_peer {
 // 0; -errno: who it is cannot be told, and the door refuses with caller_refusal().
 int caller_from_peer(struct caller *ret, const struct caller_peer *peer, const char *door) _must_check_;
 int caller_from_pid(struct caller *ret, pid_t pid, uid_t uid, const char *door) _must_check_;
-// The cgroup of a socket (INET_DIAG_CGROUP_ID): the process itself is not known.
+// The cgroup of a socket (INET_DIAG_CGROUP_ID): the process itself is not known. -EOPNOTSUPP, -ENOENT: the cgroup does not tell.
 int caller_from_cgroup(struct caller *ret, uint64_t cgroup_id, uid_t uid, const char *door) _must_check_;
 
 bool caller_is_sandboxed(const struct caller *c);

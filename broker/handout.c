@@ -11,6 +11,7 @@
 struct handouts {
         struct app_roles *own;
         struct handout_log *log;
+        struct confirm *confirm;
         struct err err; // of the last refusal that was answered at once
 };
 
@@ -18,18 +19,25 @@ struct handouts {
 struct wanted {
         struct role *role;
         const struct config_app *app;
-        const char *name; // what is written in the log
+        const struct config_role *conf; // of the configuration or of a claim
+        const char *name;               // what is written in the log
 };
 
 struct handout {
         struct broker *broker;
         struct caller caller;
-        struct wanted wanted;
-        struct role_waiter *waiter;
-        struct timer *later; // a refusal, too, is told from the loop
+        char *role; // as it was asked for: what is waited for may bring and take roles
+        bool by_name;
+        struct wanted wanted; // until the loop turns, or its waiter hears
+        int64_t min_ttl_s, deadline_boot_ms;
+        struct confirm_waiter *confirm; // while a person is asked
+        struct role_waiter *waiter;     // while credentials are fetched
+        struct timer *
+                later; // what is known already is told from the loop, too; and the deadline of a person's answer
         enum outcome outcome;
         struct err err;
         handout_done_fn done;
+        void (*ask)(void *arg, const struct confirm_question *q);
         void *arg;
 };
 
@@ -47,8 +55,9 @@ static enum outcome look_up(
                 o = broker_find_role(b, w->name, &base, err);
         if (o != OUTCOME_OK)
                 return o;
-        w->name = role_get_config(base)->name;
-        if (role_get_config(base)->by_name_only && !q->by_name) {
+        w->conf = role_get_config(base);
+        w->name = w->conf->name;
+        if (w->conf->by_name_only && !q->by_name) {
                 err_set(err, "role %s is only for programs that ask for it by name (ambient = no)", w->name);
                 return OUTCOME_ACCESS_DENIED;
         }
@@ -92,14 +101,53 @@ bool handout_may_sign_in(struct broker *b, const struct caller *c, struct err *e
         return policy_app(broker_config(b), c, &app, err) == OUTCOME_OK;
 }
 
+// ---- is a person to be asked?
+
+static bool can_ask(const struct handout_request *q)
+{
+        return q->interactive && q->ask && !caller_is_sandboxed(q->caller);
+}
+
+static enum outcome refuse(struct broker *b, const struct caller *who, const char *role,
+        const struct config_app *app, enum confirm_result why, struct err *err)
+{
+        enum outcome o = why == CONFIRM_REFUSED ? OUTCOME_DENIED_BY_USER : OUTCOME_NEEDS_CONFIRMATION;
+
+        confirm_explain(err, role, why);
+        handout_log_refused(broker_handouts(b)->log, who, app ? app->name : NULL, role, o, err->text);
+        return o;
+}
+
+// OK; a refusal with its sentence; *ret_ask: only a person can tell.
+static enum outcome recall(struct broker *b, const struct handout_request *q, const struct wanted *w,
+        bool *ret_ask, struct err *err)
+{
+        enum confirm_result r;
+
+        *ret_ask = false;
+        if (w->conf->confirm != CONFIRM_ASK)
+                return OUTCOME_OK;
+        r = confirm_recall(broker_handouts(b)->confirm, w->conf, q->caller, can_ask(q));
+        *ret_ask = r == CONFIRM_UNKNOWN;
+        if (r == CONFIRM_GRANTED || r == CONFIRM_UNKNOWN)
+                return OUTCOME_OK;
+        return refuse(b, q->caller, w->name, w->app, r, err);
+}
+
 // ---- handing out
 
-static void log_given(
+static void given(
         struct broker *b, const struct caller *c, const struct wanted *w, const struct role_answer *a)
 {
-        if (a->outcome == OUTCOME_OK)
-                handout_log_given(
-                        broker_handouts(b)->log, c, w->app ? w->app->name : NULL, w->name, a->credentials);
+        struct handouts *h = broker_handouts(b);
+
+        if (a->outcome != OUTCOME_OK)
+                return;
+        handout_log_given(h->log, c, w->app ? w->app->name : NULL, w->name, a->credentials);
+        if (w->conf->confirm == CONFIRM_ASK)
+                confirm_use(h->confirm, w->conf, c);
+        else if (w->conf->confirm == CONFIRM_NOTIFY)
+                confirm_tell(h->confirm, w->conf, c);
 }
 
 bool handout_now(struct broker *b, const struct handout_request *q, struct role_answer *ret)
@@ -107,17 +155,27 @@ bool handout_now(struct broker *b, const struct handout_request *q, struct role_
         struct err *err = &broker_handouts(b)->err;
         struct wanted w;
         enum outcome o;
+        bool ask = false;
 
         err_clear(err);
         o = resolve(b, q, &w, err);
+        if (o == OUTCOME_OK)
+                o = recall(b, q, &w, &ask, err);
         if (o != OUTCOME_OK) {
                 *ret = (struct role_answer){.outcome = o, .message = err->text, .request_id = ""};
                 return true;
         }
-        if (!role_peek(w.role, q->min_ttl_s, ret))
+        if (ask || !role_peek(w.role, q->min_ttl_s, ret))
                 return false;
-        log_given(b, q->caller, &w, ret);
+        given(b, q->caller, &w, ret);
         return true;
+}
+
+static void end_with(struct handout *h, enum outcome o)
+{
+        const struct role_answer a = {.outcome = o, .message = h->err.text, .request_id = ""};
+
+        h->done(h->arg, &a); // may free h
 }
 
 static void on_answer(void *arg, const struct role_answer *a)
@@ -125,36 +183,127 @@ static void on_answer(void *arg, const struct role_answer *a)
         struct handout *h = arg;
 
         h->waiter = role_waiter_free(h->waiter);
-        log_given(h->broker, &h->caller, &h->wanted, a);
+        given(h->broker, &h->caller, &h->wanted, a);
         h->done(h->arg, a); // may free h
+}
+
+static int64_t left_ms(const struct handout *h)
+{
+        const struct clock *c = loop_clock(broker_loop(h->broker));
+        int64_t left = h->deadline_boot_ms - c->boot_ms(c);
+
+        return left > 0 ? left : 0;
+}
+
+// Looked up anew: a sign-in or a sign-out may have come between.
+static void hand_out(struct handout *h)
+{
+        const struct handout_request q = {.caller = &h->caller, .role = h->role, .by_name = h->by_name};
+        struct role_answer a;
+        enum outcome o = resolve(h->broker, &q, &h->wanted, &h->err);
+
+        if (o != OUTCOME_OK)
+                end_with(h, o);
+        else if (role_peek(h->wanted.role, h->min_ttl_s, &a))
+                on_answer(h, &a);
+        else if (role_wait_start(&h->waiter, h->wanted.role, h->min_ttl_s, left_ms(h), on_answer, h) < 0)
+                end_with(h, OUTCOME_INTERNAL);
+}
+
+static void on_confirmed(void *arg, enum confirm_result said)
+{
+        struct handout *h = arg;
+
+        h->confirm = confirm_waiter_free(h->confirm);
+        timer_disarm(h->later);
+        if (said == CONFIRM_GRANTED)
+                hand_out(h);
+        else
+                end_with(h, refuse(h->broker, &h->caller, h->role, h->wanted.app, said, &h->err));
+}
+
+static void on_ask(void *arg, const struct confirm_question *q)
+{
+        struct handout *h = arg;
+
+        h->ask(h->arg, q);
+}
+
+static int ask_person(struct handout *h, bool at_terminal)
+{
+        static const struct confirm_events here = {.done = on_confirmed, .ask = on_ask},
+                                           desktop = {.done = on_confirmed};
+
+        timer_arm_in(h->later, left_ms(h));
+        return confirm_start(&h->confirm, broker_handouts(h->broker)->confirm, h->wanted.conf, &h->caller,
+                at_terminal ? &here : &desktop, h);
+}
+
+void handout_say(struct handout *h, enum confirm_result said, bool a_while)
+{
+        if (h->confirm)
+                confirm_say(h->confirm, said, a_while);
 }
 
 static void on_later(void *arg)
 {
         struct handout *h = arg;
-        const struct role_answer a = {.outcome = h->outcome, .message = h->err.text, .request_id = ""};
 
-        h->done(h->arg, &a); // may free h
+        if (h->confirm)
+                on_confirmed(h, CONFIRM_UNANSWERED); // this caller waits no longer; the question stays
+        else if (h->outcome != OUTCOME_OK)
+                end_with(h, h->outcome);
+        else
+                hand_out(h);
+}
+
+static int begin(struct handout *h, const struct handout_request *q)
+{
+        cleanup_free char *name = NULL;
+        bool ask = false;
+        int r;
+
+        h->outcome = resolve(h->broker, q, &h->wanted, &h->err);
+        if (h->outcome == OUTCOME_OK)
+                h->outcome = recall(h->broker, q, &h->wanted, &ask, &h->err);
+        if (h->outcome != OUTCOME_OK || !ask) {
+                timer_arm_in(h->later, 0);
+                return 0;
+        }
+        name = strdup(h->wanted.name); // the default, where none was named
+        if (!name)
+                return -ENOMEM;
+        free_and_replace(h->role, name);
+        r = ask_person(h, can_ask(q));
+        if (r != -EBUSY)
+                return r;
+        err_set(&h->err, "too many questions wait for an answer already; try again later");
+        h->outcome = OUTCOME_BUSY;
+        timer_arm_in(h->later, 0);
+        return 0;
 }
 
 int handout_start(struct handout **ret, struct broker *b, const struct handout_request *q,
         handout_done_fn done, void *arg)
 {
+        const struct clock *c = loop_clock(broker_loop(b));
         struct handout *h = calloc(1, sizeof *h);
         int r;
 
         if (!h)
                 return -ENOMEM;
-        *h = (struct handout){.broker = b, .caller = *q->caller, .done = done, .arg = arg};
-        r = timer_new(&h->later, broker_loop(b), on_later, h);
-        if (r == 0) {
-                h->outcome = resolve(b, q, &h->wanted, &h->err);
-                if (h->outcome != OUTCOME_OK)
-                        timer_arm_in(h->later, 0);
-                else
-                        r = role_wait_start(
-                                &h->waiter, h->wanted.role, q->min_ttl_s, q->deadline_ms, on_answer, h);
-        }
+        *h = (struct handout){.broker = b,
+                .caller = *q->caller,
+                .by_name = q->by_name,
+                .min_ttl_s = q->min_ttl_s,
+                .deadline_boot_ms = c->boot_ms(c) + q->deadline_ms,
+                .done = done,
+                .ask = q->ask,
+                .arg = arg};
+        h->role = strdup(q->role ? q->role : "");
+        r = h->role ? timer_new(&h->later, broker_loop(b), on_later, h) : -ENOMEM;
+        if (r == 0)
+                r = begin(h, q);
         if (r < 0) {
                 handout_free(h);
                 return err_trace(r);
@@ -167,8 +316,10 @@ struct handout *handout_free(struct handout *h)
 {
         if (!h)
                 return NULL;
+        confirm_waiter_free(h->confirm);
         role_waiter_free(h->waiter);
         timer_free(h->later);
+        free(h->role);
         free(h);
         return NULL;
 }
@@ -185,6 +336,8 @@ int handouts_new(struct handouts **ret, struct loop *l)
         r = app_roles_new(&h->own, l);
         if (r == 0)
                 r = handout_log_new(&h->log, loop_clock(l));
+        if (r == 0)
+                r = confirm_new(&h->confirm, l);
         if (r < 0) {
                 handouts_free(h);
                 return err_trace(r);
@@ -198,6 +351,7 @@ struct handouts *handouts_free(struct handouts *h)
         if (!h)
                 return NULL;
         app_roles_free(h->own);
+        confirm_free(h->confirm);
         handout_log_free(h->log);
         free(h);
         return NULL;
@@ -211,6 +365,7 @@ void handouts_grant_new(struct handouts *h, const char *identity, bool same_pers
 void handouts_sign_out(struct handouts *h, const char *identity)
 {
         app_roles_end(h->own, identity);
+        confirm_forget(h->confirm); // whoever is asked next may be another person
 }
 
 void handouts_refresh(struct handouts *h, const struct role *r)

@@ -6,6 +6,7 @@
 
 #include "broker.h"
 #include "caller.h"
+#include "confirm.h"
 
 struct handout_request {
         const struct caller *caller; // these two are borrowed for the call that takes the request
@@ -14,6 +15,9 @@ struct handout_request {
         int64_t min_ttl_s;
         int64_t deadline_ms; // from now; handout_start() only
         bool interactive;    // the caller's person is there to be asked
+        // How: at its own terminal, may be called from inside handout_start(), the answer by handout_say(). NULL: only on the
+        // desktop. A sandboxed app's word is not taken for a person's.
+        void (*ask)(void *arg, const struct confirm_question *q);
 };
 
 // Exactly once, never from inside handout_start(). The answer is borrowed, and the handout may be freed inside.
@@ -24,6 +28,7 @@ int handout_start(struct handout **ret, struct broker *b, const struct handout_r
 // True: answered from memory, also with a refusal; *ret is borrowed until the next turn of the loop.
 bool handout_now(struct broker *b, const struct handout_request *q, struct role_answer *ret);
 struct handout *handout_free(struct handout *h);
+void handout_say(struct handout *h, enum confirm_result said, bool a_while);
 
 // Whether a caller is shown that role in a list, or (by_name) when it asks for it.
 bool handout_may_see(struct broker *b, const struct caller *c, const struct role *r, bool by_name);

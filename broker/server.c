@@ -20,7 +20,8 @@
 
 #define CONNS_MAX 2112 // of which the listener keeps a few for root
 #define LABEL_MAX 4096
-#define WAIT_MS   INT64_C(3500) // the shim gives up after 4 s, and is to say why
+#define WAIT_MS   INT64_C(3500)  // the shim gives up after 4 s, and is to say why
+#define PERSON_MS INT64_C(70000) // a person is asked for a minute
 #define SILENT_MS INT64_C(10000)
 #define SWEEP_MS  INT64_C(5000)
 
@@ -34,6 +35,7 @@ struct conn {
         int who_error;        // negative: who it is cannot be told
         struct quota_account *account;
         struct handout *handout;
+        bool questioned; // its person was asked, and has not answered
         struct sign_out *sign_out;
         struct sign_in_watch *watch;
 };
@@ -145,21 +147,58 @@ static bool optional_text(const struct frame *f, uint16_t tag, char *dst, size_t
         return !frame_find(f, tag) || frame_get_str(f, tag, dst, size);
 }
 
+// The caller's person is asked at the caller's terminal; it goes on with MSG_ANSWER.
+static void on_question(void *arg, const struct confirm_question *q)
+{
+        struct conn *c = arg;
+        struct frame_writer w;
+
+        c->questioned = true;
+        frame_begin(&w, room, sizeof room, MSG_QUESTION);
+        frame_put_str(&w, TAG_TEXT, q->text);
+        frame_put_u32(&w, TAG_EXPIRES_IN, (uint32_t)q->expires_in_s);
+        frame_put_u32(&w, TAG_CONFIRM_FOR, (uint32_t)q->a_while_s);
+        send_frame(c, &w, NULL, false);
+}
+
+static void on_person_answer(struct conn *c, const struct frame *f)
+{
+        static const uint16_t tags[] = {TAG_ANSWER};
+        uint32_t answer;
+
+        c->questioned = false;
+        if (!frame_only_has(f, tags, ARRAY_SIZE(tags)) || !frame_get_u32(f, TAG_ANSWER, &answer) ||
+                answer > ANSWER_A_WHILE) {
+                c->handout = handout_free(c->handout);
+                send_error(c, OUTCOME_INVALID_REQUEST, NULL, NULL);
+                return;
+        }
+        handout_say(c->handout, answer == ANSWER_NO ? CONFIRM_REFUSED : CONFIRM_GRANTED,
+                answer == ANSWER_A_WHILE);
+}
+
 static void on_get_credentials(struct conn *c, const struct frame *f)
 {
         struct role_answer a;
         struct handout_request q = {.caller = &c->caller, .deadline_ms = WAIT_MS};
         char name[256];
-        uint32_t min_ttl = 0;
+        uint32_t min_ttl = 0, interactive = 0;
 
         if (!optional_text(f, TAG_ROLE, name, sizeof name) ||
-                (frame_find(f, TAG_MIN_TTL) && !frame_get_u32(f, TAG_MIN_TTL, &min_ttl))) {
+                (frame_find(f, TAG_MIN_TTL) && !frame_get_u32(f, TAG_MIN_TTL, &min_ttl)) ||
+                (frame_find(f, TAG_INTERACTIVE) && !frame_get_u32(f, TAG_INTERACTIVE, &interactive)) ||
+                interactive > 1) {
                 send_error(c, OUTCOME_INVALID_REQUEST, NULL, NULL);
                 return;
         }
         q.role = name;
         q.by_name = name[0] != 0;
         q.min_ttl_s = min_ttl;
+        if (interactive) {
+                q.interactive = true;
+                q.ask = on_question;
+                q.deadline_ms = PERSON_MS;
+        }
         if (handout_now(c->server->broker, &q, &a))
                 send_credentials(c, &a);
         else if (handout_start(&c->handout, c->server->broker, &q, on_role_answer, c) < 0)
@@ -318,10 +357,10 @@ static const struct request {
         uint16_t type;
         void (*handle)(struct conn *c, const struct frame *f);
         bool (*may)(const struct conn *c, struct err *err); // NULL: handle looks itself
-        uint16_t tags[2];
+        uint16_t tags[3];
         size_t n_tags;
 } requests[] = {
-        {MSG_GET_CREDENTIALS, on_get_credentials, NULL, {TAG_ROLE, TAG_MIN_TTL}, 2},
+        {MSG_GET_CREDENTIALS, on_get_credentials, NULL, {TAG_ROLE, TAG_MIN_TTL, TAG_INTERACTIVE}, 3},
         {MSG_STATUS, on_status, may_manage, {0}, 0},
         {MSG_LOGIN, on_login, may_sign_in, {TAG_IDENTITY, TAG_FLOW}, 2},
         {MSG_LOGOUT, on_logout, may_manage, {TAG_IDENTITY}, 1},
@@ -356,6 +395,10 @@ static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int 
 
         if (c->refused) {
                 packet_close_after_send(c->packet);
+                return;
+        }
+        if (c->questioned && f->type == MSG_ANSWER) {
+                on_person_answer(c, f);
                 return;
         }
         if (c->asked) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
 
+#include "ask_person.h"
 #include "protocol.h"
 #include "start.h"
 
@@ -14,6 +15,7 @@
 #define START_MS  5000
 #define RETRY_MS  20
 #define ANSWER_MS 10000
+#define PERSON_MS 75000 // a person is asked for a minute, and then the role is fetched
 
 int64_t cli_now_ms(void)
 {
@@ -210,11 +212,27 @@ enum outcome client_ask(struct client *c, const struct cli *cli, uint16_t type, 
         return o;
 }
 
+// The broker may want the person asked first.
+static enum outcome receive_credentials(
+        struct client *c, const struct cli *cli, int terminal, struct err *err)
+{
+        int64_t patience = terminal >= 0 ? PERSON_MS : ANSWER_MS;
+        enum outcome o =
+                client_receive(c, cli->deadline_ms ? cli->deadline_ms : cli_now_ms() + patience, err);
+
+        if (o != OUTCOME_OK || terminal < 0 || c->frame.type != MSG_QUESTION)
+                return o;
+        o = terminal_answer(terminal, c, err);
+        return o == OUTCOME_OK ? client_receive(c, cli_now_ms() + PERSON_MS, err) : o;
+}
+
 enum outcome client_ask_credentials(struct client *c, const struct cli *cli, const char *role,
         uint32_t min_ttl, const struct frame_field **ret, struct err *err)
 {
         struct frame_writer w;
         enum outcome o = client_open(c, cli, err);
+        // Where somebody's patience is measured, an SDK waits, and its terminal is not ours.
+        cleanup_fd int terminal = o == OUTCOME_OK && !cli->deadline_ms ? terminal_open() : -1;
 
         if (o != OUTCOME_OK)
                 return o;
@@ -223,9 +241,11 @@ enum outcome client_ask_credentials(struct client *c, const struct cli *cli, con
         frame_put_str(&w, TAG_ROLE, role);
         if (min_ttl)
                 frame_put_u32(&w, TAG_MIN_TTL, min_ttl);
+        if (terminal >= 0)
+                frame_put_u32(&w, TAG_INTERACTIVE, 1);
         o = client_send(c, &w, err);
         if (o == OUTCOME_OK)
-                o = client_receive(c, cli->deadline_ms ? cli->deadline_ms : cli_now_ms() + ANSWER_MS, err);
+                o = receive_credentials(c, cli, terminal, err);
         if (o != OUTCOME_OK)
                 return o;
         *ret = frame_find(&c->frame, TAG_JSON);

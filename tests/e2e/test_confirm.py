@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person is asked before a role is handed out, on a desktop played by the test or on a terminal; and where there is nobody to ask."""
+import json
+import os
+import sys
+import threading
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from brokerlib import CREDENTIALS, ERROR, GET_CREDENTIALS, OK, T_EXPIRES_IN, T_MESSAGE, T_OUTCOME, T_ROLE, Broker, frame, parse, u32
+from notifierlib import Notifier
+from worldlib import SHIM
+
+QUESTION, ANSWER = 40, 41
+T_TEXT, T_INTERACTIVE, T_ANSWER, T_CONFIRM_FOR = 5, 23, 24, 25
+DENIED_BY_USER, NEEDS_CONFIRMATION = 14, 26
+NO, ONCE, A_WHILE = 0, 1, 2
+INTERACTIVE = (T_INTERACTIVE, u32(1))
+
+
+def make(role_extra, bus=True, **kw):
+    b = Broker(roles=("dev",), bus=bus, role_extra=role_extra, **kw)
+    r = b.sign_in()
+    assert r.returncode == 0, r.stderr
+    return b
+
+
+@pytest.fixture
+def asked():
+    """A broker whose role dev is handed out when a person allows it."""
+    b = make("confirm = ask\nconfirm_for = 15m")
+    yield b
+    print(b.log())
+    b.close()
+
+
+@pytest.fixture
+def desktop(asked):
+    n = Notifier(asked.bus_address)
+    yield n
+    n.close()
+
+
+def ask(b, *fields):
+    s = b.connect()
+    s.send(frame(GET_CREDENTIALS, (T_ROLE, b"dev"), *fields))
+    return s
+
+
+def answer(s):
+    kind, fields = parse(s.recv(65536))
+    s.close()
+    return kind, fields
+
+
+def outcome(fields):
+    return int.from_bytes(fields[T_OUTCOME], "little")
+
+
+def test_a_yes_hands_out_and_holds_for_a_while(asked, desktop):
+    s = ask(asked)
+    shown = desktop.next()["show"]
+    assert "dev" in shown["summary"] and sys.executable.split("/")[-1][:6] in shown["body"] and shown["urgency"] == 2
+    assert shown["actions"] == ["once", "Allow once", "no", "Deny", "while", "Allow for 15 minutes"]
+    desktop.say("invoke", shown["id"], "while")
+    assert answer(s)[0] == CREDENTIALS
+    assert desktop.next() == {"closed": shown["id"]}
+    assert asked.get()[0] == CREDENTIALS and desktop.nothing()
+    # another program is another question
+    r = asked.run(SHIM, "dev")
+    assert r.returncode == 26 and r.stdout == "" and "desktop" in r.stderr and r.stderr.count("\n") == 1
+    shown = desktop.next()["show"]
+    assert SHIM in shown["body"]
+    # answered after it had given up, "once" is good for its next try, and for no more
+    desktop.say("invoke", shown["id"], "once")
+    assert desktop.next() == {"closed": shown["id"]}
+    assert asked.run(SHIM, "dev").returncode == 0
+    assert asked.run(SHIM, "dev").returncode == 26
+
+
+def test_a_no_is_a_refusal_and_is_not_asked_again_at_once(asked, desktop):
+    s = ask(asked)
+    desktop.say("invoke", desktop.next()["show"]["id"], "no")
+    kind, fields = answer(s)
+    assert kind == ERROR and outcome(fields) == DENIED_BY_USER and b"role dev" in fields[T_MESSAGE]
+    assert "closed" in desktop.next()
+    kind, fields = asked.get()
+    assert kind == ERROR and outcome(fields) == DENIED_BY_USER and desktop.nothing()
+    assert asked.stats("AssumeRoleWithWebIdentity") == 0
+
+
+def test_put_away_is_a_no(asked, desktop):
+    s = ask(asked)
+    desktop.say("close", desktop.next()["show"]["id"], 2)
+    assert outcome(answer(s)[1]) == DENIED_BY_USER
+
+
+def test_only_who_shows_it_answers_it(asked, desktop):
+    s = ask(asked)
+    shown = desktop.next()["show"]
+    desktop.say("forge", shown["id"], "while")
+    desktop.say("invoke", shown["id"], "default")  # a click beside the buttons
+    desktop.say("invoke", shown["id"] + 1, "while")
+    desktop.say("invoke", shown["id"], "no")
+    assert outcome(answer(s)[1]) == DENIED_BY_USER
+
+
+def test_a_thousand_callers_are_one_question(asked, desktop):
+    conns = [ask(asked) for _ in range(1000)]
+    shown = desktop.next()["show"]
+    desktop.say("invoke", shown["id"], "once")
+    assert {answer(s)[0] for s in conns} == {CREDENTIALS}
+    assert desktop.next() == {"closed": shown["id"]} and desktop.nothing()
+    assert asked.log().count("confirm.asked") == 1 and asked.log().count("confirm.answered") == 1
+    assert asked.stats("AssumeRoleWithWebIdentity") == 1
+
+
+def test_a_desktop_that_ends_has_not_answered(asked, desktop):
+    s = ask(asked)
+    assert "show" in desktop.next()
+    desktop.close()
+    kind, fields = answer(s)
+    assert kind == ERROR and outcome(fields) == NEEDS_CONFIRMATION
+
+
+def test_no_desktop_no_buttons_no_bus(asked):
+    kind, fields = asked.get()
+    assert kind == ERROR and outcome(fields) == NEEDS_CONFIRMATION and b"valetkey exec dev" in fields[T_MESSAGE]
+    b = make("confirm = ask\nconfirm_for = 0", bus=False)
+    try:
+        assert outcome(b.get()[1]) == NEEDS_CONFIRMATION
+    finally:
+        b.close()
+    b = make("confirm = ask")
+    n = Notifier(b.bus_address, capabilities=["body"])
+    try:
+        assert outcome(b.get()[1]) == NEEDS_CONFIRMATION and n.nothing()
+    finally:
+        n.close()
+        b.close()
+
+
+# ---- at the caller's terminal
+
+
+def test_the_terminal_is_asked_where_there_is_one(asked, desktop):
+    s = ask(asked, INTERACTIVE)
+    kind, fields = parse(s.recv(65536))
+    assert kind == QUESTION and b"role dev" in fields[T_TEXT] and fields[T_CONFIRM_FOR] == u32(900) and T_EXPIRES_IN in fields
+    s.send(frame(ANSWER, (T_ANSWER, u32(A_WHILE))))
+    assert answer(s)[0] == CREDENTIALS
+    assert asked.get()[0] == CREDENTIALS and desktop.nothing()
+
+
+def test_a_no_at_the_terminal_and_another_try(asked):
+    s = ask(asked, INTERACTIVE)
+    assert parse(s.recv(65536))[0] == QUESTION
+    s.send(frame(ANSWER, (T_ANSWER, u32(NO))))
+    assert outcome(answer(s)[1]) == DENIED_BY_USER
+    s = ask(asked, INTERACTIVE)  # whoever sits there may think again
+    assert parse(s.recv(65536))[0] == QUESTION
+    s.send(frame(ANSWER, (T_ANSWER, u32(ONCE))))
+    assert answer(s)[0] == CREDENTIALS
+
+
+def test_the_question_moves_on_when_its_terminal_goes(asked, desktop):
+    first = ask(asked, INTERACTIVE)
+    assert parse(first.recv(65536))[0] == QUESTION
+    second = ask(asked)
+    first.close()
+    desktop.say("invoke", desktop.next()["show"]["id"], "once")
+    assert answer(second)[0] == CREDENTIALS
+
+
+@pytest.mark.parametrize("bad", [frame(ANSWER), frame(ANSWER, (T_ANSWER, u32(3))), frame(ANSWER, (T_ANSWER, b"1")),
+                                 frame(ANSWER, (T_ANSWER, u32(1)), (T_TEXT, b"x"))])
+def test_an_answer_that_is_none(asked, bad):
+    s = ask(asked, INTERACTIVE)
+    assert parse(s.recv(65536))[0] == QUESTION
+    s.send(bad)
+    kind, fields = answer(s)
+    assert kind == ERROR and outcome(fields) == 2
+    assert asked.stats("AssumeRoleWithWebIdentity") == 0
+
+
+def test_nobody_answers_a_question_that_was_not_put(asked):
+    s = ask(asked)
+    s.send(frame(ANSWER, (T_ANSWER, u32(ONCE))))
+    kind, fields = answer(s)
+    assert kind == ERROR and outcome(fields) in (2, NEEDS_CONFIRMATION)
+    kind, fields = asked.ask(frame(ANSWER, (T_ANSWER, u32(ONCE))))
+    assert kind == ERROR and outcome(fields) == 2
+
+
+def test_a_sign_out_forgets_what_was_said(asked, desktop):
+    s = ask(asked)
+    desktop.say("invoke", desktop.next()["show"]["id"], "while")
+    assert answer(s)[0] == CREDENTIALS
+    asked.run(os.path.join(os.path.dirname(SHIM), "valetkey"), "logout")
+    assert asked.sign_in().returncode == 0
+    assert "closed" in desktop.next()
+    s = ask(asked)
+    assert "show" in desktop.next()
+    s.close()
+
+
+# ---- told afterwards
+
+
+def test_notify_tells_once_for_a_program():
+    b = make("confirm = notify")
+    n = Notifier(b.bus_address)
+    try:
+        for _ in range(3):
+            assert b.get()[0] == CREDENTIALS
+        shown = n.next()["show"]
+        assert "dev" in shown["summary"] and shown["actions"] == [] and shown["urgency"] == 1 and n.nothing()
+        assert b.run(SHIM, "dev").returncode == 0
+        assert SHIM in n.next()["show"]["body"]
+    finally:
+        n.close()
+        b.close()
