@@ -22,6 +22,8 @@ enum which {
         ARG_TIMEOUT,
         ARG_MAX_AGE,
         ARG_SERVER_UID,
+        ARG_SESSION_ENVIRONMENT,
+        ARG_DMI,
 };
 
 static const struct {
@@ -36,6 +38,8 @@ static const struct {
         {"timeout", ARG_TIMEOUT},
         {"max_age", ARG_MAX_AGE},
         {"server_uid", ARG_SERVER_UID},
+        {"session_environment", ARG_SESSION_ENVIRONMENT},
+        {"dmi", ARG_DMI},
 };
 
 // "90", "90s", "15m", "12h", "30d" → seconds; -1 for anything else.
@@ -66,6 +70,23 @@ static bool set_path(const char **dst, const char *value)
         return true;
 }
 
+static bool set_session_environment(struct arguments *o, const char *value)
+{
+        static const char *const words[] = {
+                [SESSION_IMDS] = "imds", [SESSION_CONTAINER] = "container", [SESSION_NONE] = "none"};
+
+        o->imds_on_ec2 = strcmp(value, "imds!") == 0;
+        o->session_environment = SESSION_IMDS;
+        if (o->imds_on_ec2)
+                return true;
+        for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
+                if (strcmp(value, words[i]) == 0) {
+                        o->session_environment = (enum session_environment)i;
+                        return true;
+                }
+        return false;
+}
+
 static bool set(struct arguments *o, enum which which, const char *value)
 {
         int64_t n;
@@ -94,6 +115,10 @@ static bool set(struct arguments *o, enum which which, const char *value)
                 o->owners[1] = (uid_t)n;
                 o->n_owners = 2;
                 return n >= 0;
+        case ARG_SESSION_ENVIRONMENT:
+                return set_session_environment(o, value);
+        case ARG_DMI:
+                return set_path(&o->dmi, value);
         }
         return false;
 }
@@ -122,6 +147,7 @@ bool arguments_read(struct arguments *o, pam_handle_t *pamh, int argc, const cha
                 .root_table = PATH_SYSCONF "/users",
                 .passwd = "/etc/passwd",
                 .runtime_base = "/run/user",
+                .dmi = "/sys/class/dmi/id",
                 .timeout_ms = 10 * 1000,
                 .owners = {0},
                 .n_owners = 1,

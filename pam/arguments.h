@@ -10,13 +10,22 @@
 #include <stdbool.h>
 #include <security/pam_modules.h>
 
+enum session_environment {
+        SESSION_IMDS,
+        SESSION_CONTAINER,
+        SESSION_NONE
+};
+
 struct arguments {
         const char *socket; // valetkeyd's login.sock
         const char *table, *root_table, *passwd;
         const char *runtime_base; // the broker's socket is BASE/UID/valetkey/credentials.sock
         int64_t timeout_ms;       // longest wait for anything that does not wait for a person
         int64_t max_age_s;        // account: since the last successful sign-in; 0: no limit
-        uid_t owners[2];          // root, and the daemon's uid: who may answer, and own the tables
+        enum session_environment session_environment;
+        bool imds_on_ec2; // "imds!"
+        const char *dmi;  // the folder in which the firmware says what machine this is
+        uid_t owners[2];  // root, and the daemon's uid: who may answer, and own the tables
         size_t n_owners;
 };
 

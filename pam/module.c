@@ -10,7 +10,9 @@
 //
 // Every function starts from a failure and has to earn anything better.
 #include "ask.h"
+#include "furnish.h"
 #include "handle.h"
+
 #include "talk.h"
 #include "wake.h"
 
@@ -30,6 +32,7 @@
 #define SIGN_IN_PATIENCE_MS (30 * 60 * 1000) // whatever the daemon says a code's life is
 #define SESSION_PATIENCE_MS 5000
 #define HINT_PATIENCE_MS    2000
+#define PORT_PATIENCE_MS    1000
 
 // wire/outcome.c spells these as numbers because it may not include PAM's headers.
 _Static_assert(PAM_SUCCESS == 0 && PAM_SYSTEM_ERR == 4 && PAM_PERM_DENIED == 6 && PAM_AUTH_ERR == 7 &&
@@ -243,8 +246,24 @@ ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char *
 
 // ---- the handle's ways
 
-// Sends one message about a handle or a user, and waits for MSG_OK.
-static enum outcome tell(struct call *c, uint16_t type, const char *handle, int64_t patience_ms)
+static const char *failure_of(uint16_t type)
+{
+        switch (type) {
+        case MSG_COMMIT:
+                return "the sign-in was not handed over";
+        case MSG_DROP:
+                return "the sign-in was not dropped";
+        case MSG_PORT:
+                return "the user's port was not told";
+        default:
+                return "the end of the session was not told";
+        }
+}
+
+// Sends one message about a handle or a user, and waits for MSG_OK. *ret_port (may be NULL): the user's port, where the
+// answer tells it.
+static enum outcome tell(
+        struct call *c, uint16_t type, const char *handle, int64_t patience_ms, uint32_t *ret_port)
 {
         struct ask a = ASK_INIT;
         struct frame_writer w;
@@ -254,7 +273,9 @@ static enum outcome tell(struct call *c, uint16_t type, const char *handle, int6
 
         frame_begin(&w, room, sizeof room, type);
         frame_put_str(&w, TAG_HANDLE, handle);
-        if (type != MSG_DROP)
+        if (type == MSG_PORT)
+                frame_put_u32(&w, TAG_UID, (uint32_t)c->who.uid);
+        else if (type != MSG_DROP)
                 frame_put_str(&w, TAG_USER, c->user);
         if (type == MSG_COMMIT) {
                 frame_put_str(&w, TAG_SERVICE, c->service ? c->service : "");
@@ -263,22 +284,26 @@ static enum outcome tell(struct call *c, uint16_t type, const char *handle, int6
         o = ask_once(&a, &c->args, patience_ms, room, frame_end(&w), MSG_OK, &f);
         explicit_bzero(room, sizeof room);
         if (o != OUTCOME_OK)
-                log_fault(c, &a,
-                        type == MSG_COMMIT ? "the sign-in was not handed over"
-                        : type == MSG_DROP ? "the sign-in was not dropped"
-                                           : "the end of the session was not told");
+                log_fault(c, &a, failure_of(type));
+        else if (ret_port && !frame_get_u32(&f, TAG_PORT, ret_port))
+                *ret_port = 0;
         ask_close(&a);
         return o;
 }
 
-// Hands a sign-in over to the session's user and wakes his broker. Nothing here fails a login.
-static void hand_over(struct call *c)
+// Hands a sign-in over to the session's user and wakes his broker. Nothing here fails a login. *ret_port: the user's
+// port, where the daemon told it; *ret_asked: it does not have to be asked for it again, having told or not answered.
+static void hand_over(struct call *c, uint32_t *ret_port, bool *ret_asked)
 {
         char handle[HANDLE_HEX + 1];
         int r;
 
+        *ret_port = 0;
+        *ret_asked = false;
         if (handle_take(c->pamh, c->user, handle) && c->who.kind != OURS_NOT)
-                (void)tell(c, MSG_COMMIT, handle, SESSION_PATIENCE_MS); // logged there
+                *ret_asked = tell(c, MSG_COMMIT, handle, SESSION_PATIENCE_MS, ret_port) ==
+                                     OUTCOME_NO_DAEMON || // logged there
+                             *ret_port != 0;
         explicit_bzero(handle, sizeof handle);
         if (c->who.kind != OURS_LOCAL && c->who.kind != OURS_FEDERATED)
                 return;
@@ -287,10 +312,27 @@ static void hand_over(struct call *c)
                 pam_syslog(c->pamh, LOG_DEBUG, "the broker was not woken, ignoring: %s", strerrordesc_np(-r));
 }
 
+// Tells the session's programs where the user's port is. Nothing here fails a login either.
+static void furnish(struct call *c, uint32_t port, bool asked)
+{
+        const char *why;
+
+        if (c->args.session_environment == SESSION_NONE ||
+                (c->who.kind != OURS_LOCAL && c->who.kind != OURS_FEDERATED))
+                return;
+        if (!asked)
+                (void)tell(c, MSG_PORT, NULL, PORT_PATIENCE_MS, &port); // logged there
+        why = furnish_set(c->pamh, &c->args, c->who.uid, port);
+        if (why)
+                pam_syslog(c->pamh, LOG_DEBUG, "the session's environment stays as it is: %s", why);
+}
+
 ENTRY int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         char handle[HANDLE_HEX + 1];
         struct call c;
+        uint32_t port;
+        bool asked;
         int r = begin(&c, pamh, flags, argc, argv);
 
         if (r != PAM_SUCCESS)
@@ -299,8 +341,8 @@ ENTRY int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **a
                 return PAM_IGNORE;
         if (c.flags & PAM_DELETE_CRED) {
                 if (handle_take(pamh, c.user, handle))
-                        (void)tell(
-                                &c, MSG_DROP, handle, HINT_PATIENCE_MS); // logged there; it expires by itself
+                        (void)tell(&c, MSG_DROP, handle, HINT_PATIENCE_MS,
+                                NULL); // logged there; it expires by itself
                 explicit_bzero(handle, sizeof handle);
                 return PAM_SUCCESS;
         }
@@ -308,20 +350,23 @@ ENTRY int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **a
                 return PAM_CRED_UNAVAIL;
         // A screen locker opens no session: what was signed in just now goes to the one that is there.
         if (c.flags & (PAM_REINITIALIZE_CRED | PAM_REFRESH_CRED))
-                hand_over(&c);
+                hand_over(&c, &port, &asked);
         return PAM_SUCCESS;
 }
 
 ENTRY int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         struct call c;
+        uint32_t port;
+        bool asked;
         int r = begin(&c, pamh, flags, argc, argv);
 
         if (r != PAM_SUCCESS) {
                 handle_forget(pamh); // out of the session's environment all the same
                 return r;
         }
-        hand_over(&c);
+        hand_over(&c, &port, &asked);
+        furnish(&c, port, asked);
         return c.who.kind == OURS_NOT ? PAM_IGNORE : PAM_SUCCESS;
 }
 
@@ -334,6 +379,6 @@ ENTRY int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const ch
                 return r;
         if (c.who.kind == OURS_NOT)
                 return PAM_IGNORE;
-        (void)tell(&c, MSG_CLOSE, NULL, HINT_PATIENCE_MS); // a hint; logged there
+        (void)tell(&c, MSG_CLOSE, NULL, HINT_PATIENCE_MS, NULL); // a hint; logged there
         return PAM_SUCCESS;
 }

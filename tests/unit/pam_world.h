@@ -165,6 +165,9 @@ static struct shared {
         unsigned requests, commits, drops, closes, hangups;
         uint32_t error;
         char user[80], service[80], rhost[80], tty[80], handle[80];
+        unsigned ports;
+        uint32_t port, port_uid; // what is told; whose was asked for
+        bool port_with_commit;
 } * shared;
 
 static pid_t fake_pid;
@@ -275,6 +278,12 @@ static inline void misbehave(int fd, enum fake fake, uint8_t *room)
 static inline void note(const struct frame *f)
 {
         shared->requests++;
+        if (f->type == MSG_PORT) {
+                shared->ports++;
+                if (!frame_get_u32(f, TAG_UID, &shared->port_uid))
+                        shared->port_uid = UINT32_MAX;
+                return;
+        }
         shared->user[0] = shared->service[0] = shared->rhost[0] = 0;
         (void)frame_get_str(f, TAG_USER, shared->user, sizeof shared->user);
         (void)frame_get_str(f, TAG_SERVICE, shared->service, sizeof shared->service);
@@ -307,6 +316,8 @@ static inline void serve(int fd, enum fake fake)
         }
         frame_begin(&w, room, FRAME_MAX, MSG_OK);
         frame_put_u32(&w, TAG_UID, 1);
+        if (f.type == MSG_PORT || (f.type == MSG_COMMIT && shared->port_with_commit))
+                frame_put_u32(&w, TAG_PORT, shared->port);
         reply(fd, &w);
 }
 
