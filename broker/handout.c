@@ -30,6 +30,9 @@ struct handout {
         bool by_name;
         struct wanted wanted; // until the loop turns, or its waiter hears
         int64_t min_ttl_s, deadline_boot_ms;
+        struct keeper_waiter *sign_in; // while a sign-in that waits may bring the role
+        size_t n_awaited;              // sign-ins that did not come
+        bool interactive;
         struct confirm_waiter *confirm; // while a person is asked
         struct role_waiter *waiter;     // while credentials are fetched
         struct timer *
@@ -72,7 +75,7 @@ static enum outcome resolve(
 
         *w = (struct wanted){.name = q->role};
         o = look_up(b, q, w, err);
-        if (o != OUTCOME_OK)
+        if (o != OUTCOME_OK && o != OUTCOME_NEEDS_LOGIN)
                 handout_log_refused(broker_handouts(b)->log, q->caller, w->app ? w->app->name : NULL, w->name,
                         o, err->text);
         return o;
@@ -159,6 +162,8 @@ bool handout_now(struct broker *b, const struct handout_request *q, struct role_
 
         err_clear(err);
         o = resolve(b, q, &w, err);
+        if (o == OUTCOME_NEEDS_LOGIN)
+                return false; // nobody knows the role: a sign-in that waits may bring it
         if (o == OUTCOME_OK)
                 o = recall(b, q, &w, &ask, err);
         if (o != OUTCOME_OK) {
@@ -249,7 +254,10 @@ static void on_later(void *arg)
 {
         struct handout *h = arg;
 
-        if (h->confirm)
+        if (h->sign_in) {
+                h->sign_in = keeper_waiter_free(h->sign_in);
+                end_with(h, h->outcome); // the sentence of when it was not known
+        } else if (h->confirm)
                 on_confirmed(h, CONFIRM_UNANSWERED); // this caller waits no longer; the question stays
         else if (h->outcome != OUTCOME_OK)
                 end_with(h, h->outcome);
@@ -257,13 +265,28 @@ static void on_later(void *arg)
                 hand_out(h);
 }
 
+static void on_signed_in(void *arg, const struct keeper_token *t);
+
+// A role that nobody knows may be one that a claim names. Before it is called unknown, identities that are not signed in are
+// asked for their tokens, one after the other: valetkeyd may hold a sign-in, as it does just after a session was opened.
+static int await_sign_in(struct handout *h, struct keeper *k)
+{
+        timer_arm_in(h->later, left_ms(h));
+        return keeper_token_start(&h->sign_in, k, 0, on_signed_in, h);
+}
+
 static int begin(struct handout *h, const struct handout_request *q)
 {
         cleanup_free char *name = NULL;
+        struct keeper *k;
         bool ask = false;
         int r;
 
+        err_clear(&h->err);
         h->outcome = resolve(h->broker, q, &h->wanted, &h->err);
+        k = h->outcome == OUTCOME_NEEDS_LOGIN ? broker_get_claims_keeper(h->broker, h->n_awaited) : NULL;
+        if (k)
+                return await_sign_in(h, k);
         if (h->outcome == OUTCOME_OK)
                 h->outcome = recall(h->broker, q, &h->wanted, &ask, &h->err);
         if (h->outcome != OUTCOME_OK || !ask) {
@@ -283,6 +306,24 @@ static int begin(struct handout *h, const struct handout_request *q)
         return 0;
 }
 
+static void on_signed_in(void *arg, const struct keeper_token *t)
+{
+        struct handout *h = arg;
+        const struct handout_request q = {.caller = &h->caller,
+                .role = h->role,
+                .by_name = h->by_name,
+                .interactive = h->interactive,
+                .ask = h->ask};
+
+        h->sign_in = keeper_waiter_free(h->sign_in);
+        if (t->outcome != OUTCOME_OK)
+                h->n_awaited++;
+        if (begin(h, &q) < 0) {
+                err_clear(&h->err);
+                end_with(h, OUTCOME_INTERNAL);
+        }
+}
+
 int handout_start(struct handout **ret, struct broker *b, const struct handout_request *q,
         handout_done_fn done, void *arg)
 {
@@ -295,6 +336,7 @@ int handout_start(struct handout **ret, struct broker *b, const struct handout_r
         *h = (struct handout){.broker = b,
                 .caller = *q->caller,
                 .by_name = q->by_name,
+                .interactive = q->interactive,
                 .min_ttl_s = q->min_ttl_s,
                 .deadline_boot_ms = c->boot_ms(c) + q->deadline_ms,
                 .done = done,
@@ -316,6 +358,7 @@ struct handout *handout_free(struct handout *h)
 {
         if (!h)
                 return NULL;
+        keeper_waiter_free(h->sign_in);
         confirm_waiter_free(h->confirm);
         role_waiter_free(h->waiter);
         timer_free(h->later);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles that a claim of the ID token names: they come with the sign-in, by the names templates give, go with it, and are
 found again after a restart. And session names and tags that are made of claims, as a real policy engine sees them."""
+import base64
 import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 
 import dbus
 import dbus.bus
@@ -14,7 +16,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import OK, REFRESH, T_ROLE, Broker, frame
+from brokerlib import (ACK, CLAIM, ERROR, GRANT, NOTHING, OK, REFRESH, T_GRANT, T_GRANT_ID, T_MESSAGE, T_OUTCOME, T_ROLE, Broker,
+                       Daemon, frame, grant_bytes, parse, u32, u64)
 from worldlib import CLI, until
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sandbox/example")
@@ -205,4 +208,35 @@ def test_packed_policy_size_is_shown_warned_about_once_and_said_when_it_is_too_m
         r = b.shim("over")
         assert r.returncode != 0 and "role over: its session policy, policy_arns and tags take 11" in r.stderr, r.stderr
     finally:
+        b.close()
+
+
+def test_the_first_question_after_a_login_waits_for_the_sign_in_that_brings_the_role(cloud):
+    """valetkeyd holds the sign-in; who asks first is not told that there is no such role."""
+    claims(cloud, aws={"roles": [f"{ACCOUNT}:role/dev"]})
+    b = broker(cloud, "[role-template all]\naccounts = claim\n")
+    ready = threading.Event()
+
+    def script(conn, n):
+        assert parse(conn.recv(65536))[0] == CLAIM
+        if not ready.is_set():
+            conn.send(frame(ERROR, (T_OUTCOME, u32(NOTHING)), (T_MESSAGE, b"nothing waits")))
+            return
+        t = b.tokens()
+        body = json.loads(base64.urlsafe_b64decode(t["id_token"].split(".")[1] + "=="))
+        conn.send(frame(GRANT, (T_GRANT_ID, u64(n)), (T_GRANT, grant_bytes(b.base, t["id_token"], body["sub"], body["exp"], t["refresh_token"]))))
+        assert parse(conn.recv(65536))[0] == ACK
+        conn.send(frame(OK))
+        ready.clear()
+        conn.recv(65536)
+
+    daemon = Daemon(b.claim, script)
+    try:
+        r = b.shim("payments/dev")
+        assert r.returncode == 3 and "no role payments/dev is configured" in r.stderr and daemon.seen > 0, r.stderr
+        ready.set()
+        r = b.shim("payments/dev")
+        assert r.returncode == 0, r.stderr
+    finally:
+        daemon.close()
         b.close()
