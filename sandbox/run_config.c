@@ -48,6 +48,9 @@ static int write_valetkey(const struct world *w, const struct world_role *roles,
                 "\n[defaults]\nduration = 1h\nregion = eu-central-1\n",
                 w->base);
         for (size_t i = 0; i < n; i++)
+                if (strcmp(roles[i].name, "dev") == 0)
+                        fputs("default_role = dev\n", f);
+        for (size_t i = 0; i < n; i++)
                 fprintf(f, "\n[role %s]\n%s = %s\nrole_arn = %s\nsts_endpoint = %s\n", roles[i].name,
                         roles[i].source[0] ? "source_role" : "identity",
                         roles[i].source[0] ? roles[i].source : "sandbox", roles[i].arn, w->base);
