@@ -53,6 +53,8 @@ struct claims {
         uint64_t
                 used_id; // of the last grant used, and which one that was: should a daemon that hung offer it
         char used[9];    // again, it is acknowledged and forgotten, for its refresh token may be spent
+        struct err
+                refusal; // it outlives the look: valetkeyd drops what it refuses, and has nothing to say the next time
         struct claims_waiter *waiters;
 };
 
@@ -132,6 +134,25 @@ static void fail_look(struct claims *c, const char *what)
         end_look(c);
 }
 
+// A sentence without its full stop: it is part of another's.
+static void note_refusal(struct claims *c, const char *what)
+{
+        err_clear(&c->refusal);
+        err_sanitise(c->refusal.text, sizeof c->refusal.text, what, strlen(what));
+        for (size_t n = strlen(c->refusal.text); n > 0 && c->refusal.text[n - 1] == '.'; n--)
+                c->refusal.text[n - 1] = 0;
+}
+
+const char *claims_get_refusal(const struct claims *c)
+{
+        return c->refusal.text;
+}
+
+void claims_forget_refusal(struct claims *c)
+{
+        err_clear(&c->refusal);
+}
+
 static int send_plain(struct claims *c, uint16_t type, const uint64_t *grant_id)
 {
         uint8_t room[64];
@@ -170,6 +191,7 @@ static void on_grant(struct claims *c, const struct frame *f)
         c->pending_full = true;
         c->pending_id = id;
         if (!c->events->acceptable(&c->pending, &err, c->arg)) {
+                note_refusal(c, err.text);
                 fail_look(c, err.text);
                 return;
         }
@@ -209,6 +231,8 @@ static void on_error(struct claims *c, const struct frame *f)
         }
         if (!frame_get_str(f, TAG_MESSAGE, text, sizeof text))
                 snprintf(text, sizeof text, "%s", outcome_info(o)->text);
+        if (o == OUTCOME_ACCOUNT_LOCKED || o == OUTCOME_ACCOUNT_EXPIRED || o == OUTCOME_NOT_OURS)
+                note_refusal(c, text);
         fail_look(c, text);
 }
 

@@ -35,6 +35,10 @@ const struct grant *claims_get_pending(const struct claims *c, uint64_t *ret_id)
 uint64_t claims_get_used(const struct claims *c, const char **ret_print);
 void claims_set_used(struct claims *c, uint64_t id, const char *print);
 
+// Why the last grant that waited was not given, or not taken: "" where none was refused since claims_forget_refusal().
+const char *claims_get_refusal(const struct claims *c);
+void claims_forget_refusal(struct claims *c); // somebody signed in since
+
 // Looks once more, soon. However often it is called during a look, one more follows.
 void claims_look(struct claims *c);
 

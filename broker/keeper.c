@@ -161,6 +161,8 @@ void keeper_put(struct keeper *k, struct grant *g)
         if (k->closed)
                 return;
         same = take(k, g, clock_wall_s(loop_clock(k->loop)));
+        if (k->claims)
+                claims_forget_refusal(k->claims);
         keeper_plan_alive(k);
         keeper_plan_expiry(k);
         k->events->granted(k, same, k->arg);

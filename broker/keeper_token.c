@@ -50,7 +50,10 @@ static void needs_login(struct keeper_waiter *w)
         const struct keeper *k = w->keeper;
         struct err err = ERR_INIT;
 
-        if (k->reason.text[0])
+        if (k->claims && claims_get_refusal(k->claims)[0])
+                err_set(&err, "not signed in to identity %s: the sign-in of this login was refused: %s",
+                        k->conf->name, claims_get_refusal(k->claims));
+        else if (k->reason.text[0])
                 err_set(&err, "%s. Run: valetkey login", k->reason.text);
         else
                 err_set(&err, "not signed in to identity %s. Run: valetkey login", k->conf->name);
