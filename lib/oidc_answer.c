@@ -281,6 +281,8 @@ static const struct {
         {"login_required", OIDC_E_INTERACTION_REQUIRED},
         {"consent_required", OIDC_E_INTERACTION_REQUIRED},
         {"account_selection_required", OIDC_E_INTERACTION_REQUIRED},
+        {"mfa_required", OIDC_E_INTERACTION_REQUIRED},                      // Auth0
+        {"unmet_authentication_requirements", OIDC_E_INTERACTION_REQUIRED}, // its own specification
         {"temporarily_unavailable", OIDC_E_TEMPORARILY_UNAVAILABLE},
         {"server_error", OIDC_E_TEMPORARILY_UNAVAILABLE},
         {"authorization_declined", OIDC_E_ACCESS_DENIED},

@@ -36,6 +36,10 @@ static void refresh_refused(struct provider_op *op, const struct http_response *
         struct oidc_error_answer e;
 
         oidc_error_parse(&e, buf_str(&r->body), r->body.n);
+        // Dex calls a refresh token that it does not know, or that is spent or too old, an invalid request. There is nothing
+        // else in ours that could be.
+        if (e.code == OIDC_E_EXPIRED_TOKEN || strcmp(e.error, "invalid_request") == 0)
+                e.code = OIDC_E_INVALID_GRANT;
         // glewlwyd refuses a spent token with a bare status
         if (e.code == OIDC_E_UNREADABLE && r->body.n == 0 && r->status >= 400 && r->status <= 403)
                 op_fail(op, OUTCOME_NEEDS_LOGIN,
