@@ -114,6 +114,18 @@ static int check_text(const struct member *m, const char *s, size_t n, struct er
         return 0;
 }
 
+// A bound token without its proof is refused by the provider, which may end the grant for it: who cannot prove does not begin.
+static int check_constraint(const struct member *m, const char *s, struct err *err)
+{
+        size_t n = strspn(s, "0123456789");
+
+        if (n == 0 || n > 5 || s[0] == '0' || s[n] != ':' || !s[n + 1])
+                return bad(err, m, "is not VERSION:VALUE");
+        err_set(err, "the grant is bound to a key, in a way (version %.*s) that this version cannot prove",
+                (int)n, s);
+        return -EBADMSG;
+}
+
 // Everything a grant must be, for both directions.
 static int grant_check(const struct grant *g, struct err *err)
 {
@@ -130,6 +142,8 @@ static int grant_check(const struct grant *g, struct err *err)
                         r = check_text(&texts[i], s, strlen(s), err);
                 else if (texts[i].required)
                         r = bad(err, &texts[i], "is missing");
+                if (r == 0 && s && texts[i].tag == G_SENDER_CONSTRAINT)
+                        r = check_constraint(&texts[i], s, err);
         }
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(tokens); i++) {
                 const struct secret *s = *token_at(g, &tokens[i]);

@@ -28,8 +28,10 @@ struct grant {
         int64_t id_token_exp_s;
         int64_t refresh_exp_s; // 0: not known
         int64_t signed_in_at_s;
-        char *scope;             // NULL: not said
-        char *sender_constraint; // reserved for DPoP; NULL
+        char *scope; // NULL: not said
+        // Reserved: how the tokens are bound to a key of their holder's (DPoP). "VERSION:VALUE"; this program knows no
+        // version, and takes no grant that has one. NULL
+        char *sender_constraint;
 };
 
 #define GRANT_TYPE 100 // frame type of the serial form

@@ -219,6 +219,46 @@ static void unknown_mandatory_fields_are_refused(void **state)
         assert_int_equal(grant_decode(&g, room, frame_end(&w), NULL), -EBADMSG);
 }
 
+static void a_grant_bound_to_a_key_is_left_to_who_can_prove_it(void **state)
+{
+        static const struct {
+                const char *value, *why;
+        } rows[] = {
+                {"1:jkt=0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+                        "(version 1) that this version cannot prove"},
+                {"65535:x", "(version 65535) that this version cannot prove"},
+                {"jkt", "is not VERSION:VALUE"},
+                {"0:x", "is not VERSION:VALUE"},
+                {"1:", "is not VERSION:VALUE"},
+                {":x", "is not VERSION:VALUE"},
+                {"100000:x", "is not VERSION:VALUE"},
+                {"1 :x", "is not VERSION:VALUE"},
+        };
+        cleanup_secret struct secret *s = encoded(), *none = NULL;
+        char room[2048];
+        struct frame f;
+        struct grant g;
+
+        (void)state;
+        assert_true(frame_parse(&f, secret_str(s), secret_len(s)));
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct err err = ERR_INIT;
+                struct frame_writer w;
+
+                frame_begin(&w, room, sizeof room, GRANT_TYPE);
+                for (unsigned j = 0; j < f.n_fields; j++)
+                        frame_put(&w, f.fields[j].tag, f.fields[j].p, f.fields[j].n);
+                frame_put_str(&w, 15, rows[i].value);
+                assert_int_equal(grant_decode(&g, room, frame_end(&w), &err), -EBADMSG);
+                if (!strstr(err.text, rows[i].why))
+                        fail_msg("%s: %s", rows[i].value, err.text);
+        }
+        assert_int_equal(fill(&g), 0);
+        g.sender_constraint = strdup("1:x");
+        assert_int_equal(grant_encode(&none, &g), -EINVAL);
+        grant_deinit(&g);
+}
+
 static void every_required_field_is_required(void **state)
 {
         cleanup_secret struct secret *s = encoded();
@@ -323,6 +363,7 @@ int main(void)
                 cmocka_unit_test(tokens_up_to_their_bound),
                 cmocka_unit_test(a_cut_or_changed_frame_is_refused_or_whole),
                 cmocka_unit_test(unknown_mandatory_fields_are_refused),
+                cmocka_unit_test(a_grant_bound_to_a_key_is_left_to_who_can_prove_it),
                 cmocka_unit_test(every_required_field_is_required),
                 cmocka_unit_test(every_allocation_may_fail),
                 cmocka_unit_test(no_token_stays_in_freed_memory),
