@@ -72,6 +72,8 @@ static const struct known {
                 "seconds a role session really lives, whatever was asked"},
         [FAULTS_IDLE_LIMIT] = {"idle_limit", NUMBER, 1, 315360000,
                 "seconds after which an unused refresh token is dead"},
+        [FAULTS_REFRESH_EXPIRES_IN] = {"refresh_expires_in", NUMBER, 1, 315360000,
+                "tell that a refresh token lives so many seconds"},
         [FAULTS_DEVICE_TTL] = {"device_ttl", NUMBER, 1, 86400, "seconds a device code lives"},
         [FAULTS_INTERVAL] = {"interval", NUMBER, 0, 600,
                 "seconds between device polls; 0 leaves interval out of the answer"},

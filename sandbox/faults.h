@@ -46,6 +46,7 @@ enum faults_name {
         FAULTS_ID_TOKEN_TTL,
         FAULTS_SESSION_TTL,
         FAULTS_IDLE_LIMIT,
+        FAULTS_REFRESH_EXPIRES_IN,
         FAULTS_DEVICE_TTL,
         FAULTS_INTERVAL,
         FAULTS_MAX_

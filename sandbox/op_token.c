@@ -181,6 +181,7 @@ void op_issue(struct web_request *r, struct grant *g, unsigned flags)
 {
         struct cloud *c = r->cloud;
         const struct dir_user *u = dir_find_user(c->dir, g->user);
+        int64_t told = faults_value(c->faults, FAULTS_REFRESH_EXPIRES_IN, SERVICE_OIDC, r->op, 0);
         cleanup_buf struct buf id_token = BUF_INIT(4u << 20);
         char access[OP_OPAQUE_MAX], refresh[OP_OPAQUE_MAX];
         json_t *o;
@@ -203,6 +204,8 @@ void op_issue(struct web_request *r, struct grant *g, unsigned flags)
         if (op_has_scope(g->scope, "offline_access") && !(flags & ISSUE_KEEP_TOKEN)) {
                 make_opaque(c->op, "rt", g->id, g->seq, refresh);
                 if (json_object_set_new(o, "refresh_token", json_string(refresh)) < 0)
+                        goto fail;
+                if (told > 0 && json_object_set_new(o, "refresh_expires_in", json_integer(told)) < 0)
                         goto fail;
         }
         log_event(LOG_E_INFO, flags & ISSUE_REFRESH ? "oidc.refreshed" : "oidc.signed_in",
