@@ -79,7 +79,7 @@ struct bus_service {
         struct timer *reconnect, *serve, *look;
         TAILQ_HEAD(bus_callers, bus_caller) callers, turns;
         TAILQ_HEAD(, bus_sign_in) sign_ins;
-        unsigned n_callers, n_calls, n_sign_ins, serial;
+        unsigned n_callers, n_calls, n_sign_ins, serial, attempts;
         bool cannot_look; // this bus does not say what lies unread
         bool *told;       // by identity: SignInRequired was said, and nobody has signed in since
 };

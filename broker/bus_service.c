@@ -4,10 +4,12 @@
 // broker is the same but for this door.
 #include "bus_internal.h"
 
+#include "backoff.h"
 #include "log.h"
 
-#define RECONNECT_MS INT64_C(10000)
-#define ASK_MS       5000
+#define RECONNECT_MS     INT64_C(500)
+#define RECONNECT_MAX_MS INT64_C(60000)
+#define ASK_MS           5000
 
 // ---- what comes in
 
@@ -53,17 +55,25 @@ static void disconnect(struct bus_service *s)
         s->cannot_look = false;
 }
 
+static void try_later(struct bus_service *s)
+{
+        timer_arm_in(s->reconnect, backoff_ms(s->attempts, RECONNECT_MS, RECONNECT_MAX_MS));
+        if (s->attempts < 16)
+                s->attempts++;
+}
+
 static void on_lost(void *arg)
 {
         struct bus_service *s = arg;
 
         log_event(LOG_E_NOTICE, "bus.lost", "next=%s", "trying again");
         disconnect(s);
-        timer_arm_in(s->reconnect, RECONNECT_MS);
+        try_later(s);
 }
 
-static void on_name(DBusPendingCall *pending, void *arg _unused_)
+static void on_name(DBusPendingCall *pending, void *arg)
 {
+        struct bus_service *s = arg;
         DBusMessage *m = dbus_pending_call_steal_reply(pending);
         dbus_uint32_t result = 0;
 
@@ -71,11 +81,13 @@ static void on_name(DBusPendingCall *pending, void *arg _unused_)
                 result != DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER)
                 log_event(LOG_E_WARNING, "bus.no_name", "name=%s reason=%s", BUS_NAME,
                         "another program has it, or the bus refuses it");
+        else
+                s->attempts = 0;
         if (m)
                 dbus_message_unref(m);
 }
 
-static bool request_name(DBusConnection *c)
+static bool request_name(struct bus_service *s, DBusConnection *c)
 {
         DBusMessage *m = dbus_message_new_method_call(
                 DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "RequestName");
@@ -86,7 +98,7 @@ static bool request_name(DBusConnection *c)
                   dbus_message_append_args(
                           m, DBUS_TYPE_STRING, &name, DBUS_TYPE_UINT32, &flags, DBUS_TYPE_INVALID) &&
                   dbus_connection_send_with_reply(c, m, &pending, ASK_MS) && pending &&
-                  dbus_pending_call_set_notify(pending, on_name, NULL, NULL);
+                  dbus_pending_call_set_notify(pending, on_name, s, NULL);
 
         if (pending)
                 dbus_pending_call_unref(pending);
@@ -106,14 +118,16 @@ static int connect_bus(struct bus_service *s)
         int r = bus_new(&s->bus, broker_loop(s->broker), DBUS_BUS_SESSION, on_lost, s, &err);
 
         if (r == -ENOTCONN) {
-                log_event(LOG_E_INFO, "bus.none", "reason=%s", err.text);
+                if (s->attempts == 0)
+                        log_event(LOG_E_INFO, "bus.none", "reason=%s", err.text);
+                try_later(s);
                 return 0;
         }
         if (r < 0)
                 return r;
         c = bus_connection(s->bus);
         if (!dbus_connection_register_fallback(c, BUS_ROOT, &vtable, s) ||
-                !dbus_connection_add_filter(c, on_signal, s, NULL) || !request_name(c)) {
+                !dbus_connection_add_filter(c, on_signal, s, NULL) || !request_name(s, c)) {
                 disconnect(s);
                 return -ENOMEM;
         }
@@ -125,8 +139,8 @@ static void on_reconnect(void *arg)
 {
         struct bus_service *s = arg;
 
-        if (connect_bus(s) < 0 || !s->bus)
-                timer_arm_in(s->reconnect, RECONNECT_MS);
+        if (connect_bus(s) < 0)
+                try_later(s);
 }
 
 static int make_parts(struct bus_service *s)

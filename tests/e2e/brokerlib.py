@@ -130,7 +130,8 @@ class Broker:
         p = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address", f"--address=unix:path={self.runtime}/bus"],
                              stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
         self.procs.append(p)
-        self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus_address = p.stdout.readline().strip()
+        # without the bus's guid, as systemd has it: another bus may come to the same place
+        self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus_address = p.stdout.readline().strip().split(",")[0]
 
     def start(self, *options):
         """A broker, ready to answer."""

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from dbuslib import GLib, Listener, dbus, error_name, on_the_bus, proxy, read_fd, sign_ins
-from worldlib import BUILD, until
+from worldlib import BUILD, PATIENCE, until
 
 TOP = os.environ.get("VALETKEY_TOP", os.getcwd())
 
@@ -139,11 +140,55 @@ def test_a_program_that_leaves_the_bus_takes_its_sign_in_along(make):
     assert mine not in dbus.Interface(proxy(b), "org.freedesktop.DBus.ObjectManager").GetManagedObjects()
 
 
-def test_the_bus_may_go(on_bus):
-    on_bus.procs[-1].terminate()
-    on_bus.procs[-1].wait()
+def test_the_bus_may_go_and_come(on_bus):
+    bus = on_bus.procs.pop()
+    bus.terminate()
+    bus.wait()
     until("that to be noticed", lambda: "bus.lost" in on_bus.log())
     assert on_bus.shim().returncode == 0
+    on_bus._start_bus()  # pylint: disable=protected-access
+    on_the_bus(on_bus)
+    os.close(proxy(on_bus).GetCredentials("dev", {}, dbus_interface="org.valetkey.Broker1").take())
+    assert on_bus.stats("AssumeRoleWithWebIdentity") == 1
+
+
+def test_a_bus_that_comes_late_is_found(make):
+    b = make(start=False)
+    b.env["DBUS_SESSION_BUS_ADDRESS"] = ""  # then it is $XDG_RUNTIME_DIR/bus
+    b.start()
+    assert "bus.none" in b.log()
+    assert b.sign_in().returncode == 0 and b.shim().returncode == 0
+    b._start_bus()  # pylint: disable=protected-access
+    on_the_bus(b)
+    os.close(proxy(b).GetCredentials("dev", {}, dbus_interface="org.valetkey.Broker1").take())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_users_programs_get_nothing(make):
+    """On a bus that lets everybody in. The kernel says who it is; root's own are no exception for another's broker."""
+    b = make(start=False)
+    config = f"{b.dir}/bus.conf"
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(f"""<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path={b.runtime}/bus</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow user="*"/><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>""")
+    for path, mode in ((b.dir, 0o711), (b.runtime, 0o711)):
+        os.chmod(path, mode)
+    bus = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"], stdout=subprocess.PIPE, text=True)
+    b.procs.append(bus)
+    b.env["DBUS_SESSION_BUS_ADDRESS"] = b.bus_address = bus.stdout.readline().strip()
+    os.chmod(f"{b.runtime}/bus", 0o666)
+    on_the_bus(b.start())
+    assert b.sign_in().returncode == 0
+    helper = f"{BUILD}/tests/helpers/bus_credentials"
+    assert b.run(helper, "dev").returncode == 0
+    theirs = f"{b.dir}/helper"
+    shutil.copy(helper, theirs)
+    os.chmod(theirs, 0o755)
+    r = b.run(theirs, "dev", user=65534)
+    assert r.returncode == 1 and r.stdout == "" and r.stderr.startswith("org.valetkey.Error.AccessDenied: this broker serves another user")
+    assert "caller.refused uid=65534" in b.log()
 
 
 # ---- signals
@@ -287,7 +332,7 @@ def test_who_asks_for_much_waits_for_itself(make):
 
 
 def test_a_flood_without_answers_costs_nothing(on_bus):
-    """Cheap calls at full speed: another is answered, about as the bus itself answers."""
+    """Cheap calls at full speed: another is answered, much as the bus itself answers."""
     root = dbus.Interface(proxy(on_bus), "org.valetkey.Broker1")
     props = dbus.Interface(proxy(on_bus), "org.freedesktop.DBus.Properties")
     bus_itself = dbus.Interface(dbus.bus.BusConnection(on_bus.bus_address).get_object("org.freedesktop.DBus", "/org/freedesktop/DBus"),
@@ -307,7 +352,8 @@ def test_a_flood_without_answers_costs_nothing(on_bus):
             until("it", lambda: rude.report()[0] > 100)  # pylint: disable=cell-var-from-loop
             ours, theirs = median_of(lambda: props.Get("org.valetkey.Broker1", "Version")), median_of(bus_itself.GetId)
             os.close(root.GetCredentials("dev", {}).take())
-        assert ours < 50 * theirs, (mode, ours, theirs)
+        # behind one turn of the flood, not behind all of it: done in the order they came, this was beyond 1000
+        assert ours < 300 * PATIENCE * theirs, (mode, ours, theirs)
 
 
 def test_who_does_not_read_is_sent_no_more(on_bus):
