@@ -121,6 +121,24 @@ def test_a_collision_names_both(cloud):
         b.close()
 
 
+def test_another_person_gets_nothing_of_the_one_before(cloud):
+    """Bob signs in where Alice is: what only she may have goes, and a role that both may have is his from then on."""
+    claims(cloud, aws={"roles": [f"{ACCOUNT}:role/dev", f"{ACCOUNT}:role/ops"]})
+    claims(cloud, "bob", aws={"roles": [f"{ACCOUNT}:role/admin", f"{ACCOUNT}:role/dev"]})
+    b = broker(cloud, "")
+    try:
+        assert b.sign_in().returncode == 0
+        hers = json.loads(b.shim("payments/dev").stdout)["AccessKeyId"]
+        assert b.sign_in("bob").returncode == 0
+        assert sorted(names(b)) == ["payments/admin", "payments/dev"]
+        assert b.role("payments/dev")["access_key_id"] != hers
+        assert json.loads(b.shim("payments/dev").stdout)["AccessKeyId"] != hers
+        assert b.role("payments/dev")["assumed_role_arn"].endswith("/bob")
+        assert b.shim("payments/ops").returncode == 5
+    finally:
+        b.close()
+
+
 def test_a_template_says_the_rest(cloud):
     claims(cloud, aws={"roles": [f"{ACCOUNT}:role/dev"]})
     b = broker(cloud, "[role-template all]\naccounts = claim\nname = c.{role}\nduration = 30m\nsession_name = {claim:email}\n")

@@ -129,7 +129,7 @@ static void the_examples_are_configurations(void **state)
                 buf_reset(&example);
                 n++;
         }
-        assert_int_equal(n, 3);
+        assert_int_equal(n, 4);
 }
 
 int main(void)
