@@ -379,6 +379,7 @@ struct role *role_free(struct role *r)
         }
         timer_free(r->timer);
         timer_free(r->deadline);
+        free(r->print);
         explicit_bzero(r, sizeof *r);
         free(r);
         return NULL;
@@ -392,6 +393,16 @@ enum role_state role_get_state(const struct role *r)
 const struct config_role *role_get_config(const struct role *r)
 {
         return r->conf;
+}
+
+const char *role_get_print(const struct role *r)
+{
+        return r->print;
+}
+
+void role_take_print(struct role *r, char *print)
+{
+        free_and_replace(r->print, print);
 }
 
 struct source *role_get_source(const struct role *r)

@@ -79,6 +79,9 @@ void role_grant_new(struct role *r, bool same_person); // somebody signed in: wh
 
 enum role_state role_get_state(const struct role *r);
 const struct config_role *role_get_config(const struct role *r);
+// What the store knows the configuration by: kept for it, and freed with the role. NULL while there is none.
+const char *role_get_print(const struct role *r);
+void role_take_print(struct role *r, char *print);
 struct source *role_get_source(const struct role *r);
 const struct sts_credentials *role_get_credentials(const struct role *r); // NULL while there are none alive
 int64_t role_get_expiration_s(const struct role *r);                      // 0 while there are none

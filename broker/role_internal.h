@@ -46,6 +46,7 @@ struct role {
         char last_request_id[128];
 
         struct bucket asked_anew;    // what programs had fetched that did not need it
+        char *print;                 // the store's note of the configuration; NULL
         int64_t short_until_boot_ms; // until then no more than an hour is asked for: the role gives no more
 };
 

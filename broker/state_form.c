@@ -137,19 +137,31 @@ static bool session_is_sound(const struct state_session *s)
 
 // ---- writing
 
-static int put(struct buf *out, struct frame_writer *w)
+static int begin(struct frame_writer *w, struct buf *out, uint16_t type)
+{
+        char *room = buf_extend(out, FRAME_MAX);
+
+        if (!room)
+                return buf_error(out);
+        frame_begin(w, room, FRAME_MAX, type);
+        return 0;
+}
+
+static int end(struct frame_writer *w, struct buf *out)
 {
         size_t n = frame_end(w);
 
-        return n ? buf_append(out, w->p, n) : -EINVAL;
+        buf_cut(out, FRAME_MAX - n);
+        return n ? 0 : -EINVAL;
 }
 
 int state_put_head(struct buf *out, const struct state_head *h)
 {
-        uint8_t room[128];
         struct frame_writer w;
+        int r = begin(&w, out, HEAD);
 
-        frame_begin(&w, room, sizeof room, HEAD);
+        if (r < 0)
+                return r;
         frame_put_u32(&w, H_FORM, FORM);
         if (h->used_print[0]) {
                 frame_put_u64(&w, H_USED_ID, h->used_id);
@@ -157,22 +169,21 @@ int state_put_head(struct buf *out, const struct state_head *h)
         }
         if (h->in_session)
                 frame_put_u32(&w, H_IN_SESSION, 1);
-        return put(out, &w);
+        return end(&w, out);
 }
 
 int state_put_grant(struct buf *out, const struct state_grant *g)
 {
-        cleanup_secret struct secret *room = NULL, *grant = NULL;
+        cleanup_secret struct secret *grant = NULL;
         struct frame_writer w;
         int r = grant_encode(&grant, &g->grant);
 
         if (r == -EMSGSIZE || g->token_since_s < 0 || g->began_boot_ms < 0 || g->warned_end_boot_ms < 0)
                 return -EINVAL;
         if (r == 0)
-                r = secret_new_room(&room, FRAME_MAX);
+                r = begin(&w, out, GRANT);
         if (r < 0)
                 return r;
-        frame_begin(&w, secret_bytes_mutable(room), FRAME_MAX, GRANT);
         frame_put(&w, K_GRANT, secret_str(grant), secret_len(grant));
         frame_put_u64(&w, K_TOKEN_SINCE, (uint64_t)g->token_since_s);
         frame_put_u32(&w, K_NO_ID_TOKEN, g->no_id_token_on_refresh);
@@ -182,21 +193,19 @@ int state_put_grant(struct buf *out, const struct state_grant *g)
                 frame_put_u64(&w, K_BEGAN_BOOT, (uint64_t)g->began_boot_ms);
         if (g->warned_end_boot_ms)
                 frame_put_u64(&w, K_WARNED_END_BOOT, (uint64_t)g->warned_end_boot_ms);
-        return put(out, &w);
+        return end(&w, out);
 }
 
 int state_put_session(struct buf *out, const struct state_session *s)
 {
-        cleanup_secret struct secret *room = NULL;
         struct frame_writer w;
         int r;
 
         if (!session_is_sound(s))
                 return -EINVAL;
-        r = secret_new_room(&room, FRAME_MAX);
+        r = begin(&w, out, SESSION);
         if (r < 0)
                 return r;
-        frame_begin(&w, secret_bytes_mutable(room), FRAME_MAX, SESSION);
         frame_put_str(&w, S_PRINT, s->print);
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
                 frame_put_str(&w, texts[i].tag, *text_at(s, &texts[i]));
@@ -210,7 +219,7 @@ int state_put_session(struct buf *out, const struct state_session *s)
         if (s->credentials.account_id[0])
                 frame_put_str(&w, S_ACCOUNT, s->credentials.account_id);
         frame_put_u32(&w, S_PACKED, (uint32_t)(s->credentials.packed_policy_size + 1));
-        return put(out, &w);
+        return end(&w, out);
 }
 
 // ---- reading

@@ -58,6 +58,14 @@ char *buf_extend(struct buf *b, size_t n)
         return at;
 }
 
+void buf_cut(struct buf *b, size_t n)
+{
+        if (n == 0)
+                return;
+        b->n -= n;
+        explicit_bzero(b->p + b->n, n);
+}
+
 int buf_append(struct buf *b, const void *p, size_t n)
 {
         char *at = buf_extend(b, n);

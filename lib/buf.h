@@ -30,6 +30,7 @@ int buf_append_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
 // Room for n more bytes at the end, counted as used; NULL on failure.
 char *buf_extend(struct buf *b, size_t n);
+void buf_cut(struct buf *b, size_t n); // takes the last n bytes away again
 
 static inline int buf_error(const struct buf *b)
 {

@@ -40,6 +40,7 @@ struct chunk {
 static struct {
         struct chunk **chunks; // by address
         size_t n, room;
+        size_t n_empty; // chunks without a block in them
         struct locked_figures figures;
         void (*refused)(const struct locked_figures *f);
         bool said;
@@ -126,8 +127,10 @@ static struct chunk *chunk_new(size_t size)
                 return NULL;
         }
         c->size = size;
-        if (size == CHUNK)
+        if (size == CHUNK) {
                 c->n_free = c->longest = N_BITS;
+                all.n_empty++;
+        }
         i = behind(c->at);
         memmove(all.chunks + i + 1, all.chunks + i, (all.n - i) * sizeof(struct chunk *));
         all.chunks[i] = c;
@@ -170,6 +173,7 @@ static void *take(struct chunk *c, unsigned n)
                 if (run > longest)
                         longest = run;
                 if (run == n) {
+                        all.n_empty -= c->n_free == N_BITS;
                         mark(c, i + 1 - n, n, true);
                         return c->at + (size_t)(i + 1 - n) * GRANULE;
                 }
@@ -224,10 +228,13 @@ void locked_free(void *p, size_t n)
         if (c->size == CHUNK) {
                 mark(c, (unsigned)(((uint8_t *)p - c->at) / GRANULE), granules, false);
                 c->longest = c->n_free;
+                all.n_empty += c->n_free == N_BITS;
+                // One is kept, so that a token that comes and goes does not map and unmap.
+                if (c->n_free < N_BITS || all.n_empty == 1)
+                        return;
+                all.n_empty--;
         }
-        // One is kept, so that a token that comes and goes does not map and unmap.
-        if (c->size != CHUNK || (c->n_free == N_BITS && all.n > 1))
-                chunk_free(i);
+        chunk_free(i);
 }
 
 void locked_get(struct locked_figures *ret)

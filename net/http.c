@@ -8,8 +8,10 @@
 #include "http_internal.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 
 #define GRACE_MS 500
+#define TRIM_MS  1000
 
 struct http_socket {
         struct http *http;
@@ -24,10 +26,18 @@ void http_network_changed(struct http *h)
         h->changed_boot_ms = c->boot_ms(c);
 }
 
+// What many transfers at once took lies about in the heap, in pages between what is kept: the system gets it back.
+static void on_trim(void *arg _unused_)
+{
+        malloc_trim(0);
+}
+
 static void finish(struct http_op *op, enum outcome outcome, const struct err *err)
 {
         http_op_release(op);
         timer_disarm(op->post);
+        if (!timer_is_armed(op->http->trim))
+                timer_arm_in(op->http->trim, TRIM_MS);
         op->done(op->arg, outcome, &op->response, err); // may free op
 }
 
@@ -138,6 +148,7 @@ struct loop *http_loop(const struct http *h)
 int http_new(struct http **ret, struct loop *l)
 {
         struct http *h = calloc(1, sizeof *h);
+        int r;
 
         if (!h)
                 return -ENOMEM;
@@ -152,6 +163,11 @@ int http_new(struct http **ret, struct loop *l)
                 http_free(h);
                 return -ENOMEM;
         }
+        r = timer_new(&h->trim, l, on_trim, h);
+        if (r < 0) {
+                http_free(h);
+                return err_trace(r);
+        }
         *ret = h;
         return 0;
 }
@@ -165,6 +181,7 @@ struct http *http_free(struct http *h)
                 curl_multi_cleanup(h->multi);
         if (h->timer)
                 event_free(h->timer);
+        timer_free(h->trim);
         free(h);
         return NULL;
 }

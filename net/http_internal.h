@@ -13,6 +13,7 @@ struct http {
         CURLM *multi;
         int64_t changed_boot_ms; // when the network last changed; 0: never did
         struct event *timer;     // curl reckons with CLOCK_MONOTONIC, so its timer is libevent's
+        struct timer *trim;
 };
 
 enum http_stop {

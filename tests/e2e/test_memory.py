@@ -19,7 +19,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from brokerlib import REFRESH, Broker, frame
+from brokerlib import REFRESH, T_ROLE, Broker, frame
 from real.pki import Pki
 from secretlib import Wire, may_look, search
 from worldlib import BUILD, CLI, ROOT, SHIM, World, until
@@ -278,12 +278,10 @@ def rotate(b, wire):
     before = all_kinds(wire)
     tokens, calls = b.stats("token.refresh"), b.stats("AssumeRole")
 
-    def replaced():
-        time.sleep(0.3)  # the ID token is asked for anew when the one there is ends
-        b.ask(frame(REFRESH))
-        return b.stats("token.refresh") > tokens and b.stats("AssumeRole") > calls and {b.role(r)["state"] for r in ("dev", "audit")} == {"valid"}
-
-    until("another of each", replaced)
+    time.sleep(2.1)  # as long as an ID token lives here
+    for role, counter, more_than in (("dev", "token.refresh", tokens), ("audit", "AssumeRole", calls)):
+        b.ask(frame(REFRESH, (T_ROLE, role.encode())))
+        until(f"another session of {role}", lambda: b.stats(counter) > more_than and b.role(role)["state"] == "valid")  # pylint: disable=cell-var-from-loop
     until("the wire", lambda: sorted((set(wire.secrets()) - set(before))) and b.stats("AssumeRole") * 2 <= len(
         [n for n in wire.secrets().values() if n in ("SecretAccessKey", "SessionToken")]))
     return before, {v: n for v, n in {**wire.secrets(), **wire.bodies()}.items() if v not in before}

@@ -46,7 +46,7 @@ def _alice(rig):
     assert alice.show(UNIT, "ActiveState")["ActiveState"] == "inactive", "nothing has asked for it yet"
     rig.sign_in("alice")
     assert alice.run(SHIM, "dev").returncode == 0
-    assert alice.show(UNIT, "ActiveState", "NFileDescriptorStore") == {"ActiveState": "active", "NFileDescriptorStore": "1"}
+    assert alice.show(UNIT, "ActiveState")["ActiveState"] == "active"
     return alice
 
 
@@ -77,7 +77,8 @@ def count(alice, event):
 
 
 def test_twenty_kills_lose_nothing(rig, alice):
-    first, endpoint = alice.run(SHIM, "dev").stdout, endpoint_of(alice)
+    first, endpoint, stored = alice.run(SHIM, "dev").stdout, endpoint_of(alice), alice.show(UNIT, "NFileDescriptorStore")
+    assert endpoint["url"].startswith("http://127.0.0.1:") and stored["NFileDescriptorStore"] != "0"
     calls = rig.stats("AssumeRoleWithWebIdentity")
     callers = Callers(rig, alice, 4)
     r = alice.shell(KILLS.format(n=20), check=True)
@@ -89,7 +90,7 @@ def test_twenty_kills_lose_nothing(rig, alice):
     assert alice.run(SHIM, "dev").stdout == first
     assert rig.stats("AssumeRoleWithWebIdentity") == calls and rig.stats("token.refresh") == 0
     assert endpoint_of(alice) == endpoint
-    assert alice.show(UNIT, "NRestarts", "NFileDescriptorStore") == {"NRestarts": "20", "NFileDescriptorStore": "1"}
+    assert alice.show(UNIT, "NRestarts", "NFileDescriptorStore") == {"NRestarts": "20", **stored}
 
 
 def test_an_upgrade_under_a_hundred_callers(rig, alice):
