@@ -220,6 +220,8 @@ void caller_refusal(struct err *err, int error)
         else if (error == -EACCES || error == -EPERM)
                 err_set(err,
                         "the program that asks hides what it is (it is not dumpable, or of another user)");
+        else if (error == -EBADMSG || error == -EFBIG || error == -ELOOP)
+                err_set(err, "the sandbox of the program that asks does not say clearly which app it is");
         else
                 err_set(err, "who asks cannot be told (%s), so nothing is handed out", strerror(-error));
 }

@@ -45,6 +45,7 @@ struct server {
         struct packet_listener *listener;
         struct timer *sweep;
         struct quota *quota;
+        struct log_limit strangers, own; // lines about those who are refused
         struct conn *conns;
 };
 
@@ -336,6 +337,19 @@ static void on_refresh(struct conn *c, const struct frame *f)
                 send_error(c, o, err.text, NULL);
 }
 
+// Strangers have a limit of their own: what this user's programs do wrong must not hide them.
+static void log_refused(struct conn *c, const char *why)
+{
+        struct server *s = c->server;
+        const struct packet_peer *peer = packet_conn_peer(c->packet);
+        struct log_limit *limit = peer->uid == geteuid() ? &s->own : &s->strangers;
+
+        if (log_limit_allows(limit, "caller.refused", loop_clock(broker_loop(s->broker))))
+                log_event(LOG_E_WARNING, "caller.refused", "uid=%u pid=%d exe=%s app=%s reason=%s",
+                        (unsigned)peer->uid, (int)peer->pid, c->caller.exe[0] ? c->caller.exe : "-",
+                        c->caller.app[0] ? c->caller.app : "-", why);
+}
+
 // What is for programs outside of every sandbox only.
 static bool may_manage(const struct conn *c, struct err *err)
 {
@@ -381,8 +395,7 @@ static void on_request(struct conn *c, const struct request *r, const struct fra
                 r->handle(c, f);
                 return;
         }
-        log_event(LOG_E_WARNING, "caller.refused", "pid=%d exe=%s app=%s reason=%s", (int)c->caller.pid,
-                c->caller.exe[0] ? c->caller.exe : "-", c->caller.app[0] ? c->caller.app : "-", err.text);
+        log_refused(c, err.text);
         send_error(c, OUTCOME_ACCESS_DENIED, err.text, NULL);
 }
 
@@ -437,10 +450,7 @@ static void on_closed(struct packet_conn *p _unused_, const struct err *err, voi
 // socket closed over an unread question takes the sentence away with it.
 static void refuse(struct conn *c, enum outcome o, const char *why)
 {
-        const struct packet_peer *peer = packet_conn_peer(c->packet);
-
-        log_event(LOG_E_WARNING, "caller.refused", "uid=%u pid=%d reason=%s", (unsigned)peer->uid,
-                (int)peer->pid, why);
+        log_refused(c, why);
         c->refused = true;
         send_error_and(c, o, why, NULL, false);
 }
