@@ -9,7 +9,8 @@
 #include "handout_policy.h"
 #include "memfd.h"
 
-#define WAIT_MS INT64_C(20000) // for STS; libdbus gives up after 25 s
+#define WAIT_MS   INT64_C(20000)  // for STS; libdbus gives up after 25 s
+#define PERSON_MS INT64_C(120000) // for who is asked; whoever says "interactive" waits longer, too
 
 struct bus_request {
         struct handout *handout;
@@ -159,7 +160,7 @@ static void ask(struct bus_call *c)
                 .role = q->role,
                 .by_name = q->role[0] != 0,
                 .min_ttl_s = q->min_ttl_s,
-                .deadline_ms = WAIT_MS,
+                .deadline_ms = q->interactive ? PERSON_MS : WAIT_MS,
                 .interactive = q->interactive,
         };
         struct role_answer a;
