@@ -23,6 +23,7 @@ DATADIR       ?= $(PREFIX)/share
 MANDIR        ?= $(DATADIR)/man
 UNITDIR       ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR   ?= $(PREFIX)/lib/systemd/user
+USERENVDIR    ?= $(PREFIX)/lib/systemd/user-environment-generators
 
 comma := ,
 B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),/debug)
@@ -61,7 +62,7 @@ L_ALL := -lqrencode -lpam $(L_NET)
 
 # ---- sources: a file in a folder belongs to that folder's part; main.c is never in an archive -----------------
 
-srcs = $(filter-out %/main.c %/shim.c,$(sort $(wildcard $(1)/*.c)))
+srcs = $(filter-out %/main.c %/shim.c %/generator.c,$(sort $(wildcard $(1)/*.c)))
 objs = $(patsubst %.c,$(B)/%.o,$(1))
 
 ARCHIVE_SRC := $(foreach d,lib wire table net,$(call srcs,$(d)))
@@ -78,6 +79,7 @@ LIBS_ALL := -Wl,--start-group $(PARTS) $(ARCHIVE) -Wl,--end-group
 
 PROGRAMS := $(if $(wildcard signin/main.c),$(B)/valetkeyd) $(if $(wildcard broker/main.c),$(B)/valetkey-broker) \
             $(if $(wildcard cli/main.c),$(B)/valetkey) $(if $(wildcard cli/shim.c),$(B)/valetkey-credential-process) \
+            $(if $(wildcard cli/generator.c),$(B)/60-valetkey) \
             $(if $(wildcard sandbox/main.c),$(B)/valetkey-sandbox)
 MODULES  := $(if $(PAM_SRC),$(B)/pam_valetkey.so) $(if $(NSS_SRC),$(B)/libnss_valetkey.so.2)
 
@@ -143,6 +145,11 @@ $(B)/valetkey-sandbox: $(B)/sandbox/main.o $(B)/libsandbox.a $(ARCHIVE)
 	$(link_rule)
 # The shim: static, so that starting it is one execve and no dynamic linking. (A sanitiser cannot be static.)
 $(B)/valetkey-credential-process: $(call objs,cli/shim.c $(call srcs,wire))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(SAN),-pie,-static-pie) -o $@ $^
+# What the user's service manager runs before anything else: static for the same reason.
+$(B)/60-valetkey: $(call objs,cli/generator.c $(call srcs,wire))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(SAN),-pie,-static-pie) -o $@ $^

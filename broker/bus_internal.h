@@ -6,6 +6,7 @@
 // bus_signals.c (what is told to all).
 #pragma once
 
+#include "activation_env.h"
 #include "bus.h"
 #include "bus_service.h"
 #include "handout.h"
@@ -82,6 +83,7 @@ struct bus_service {
         unsigned n_callers, n_calls, n_sign_ins, serial, attempts;
         bool cannot_look; // this bus does not say what lies unread
         bool *told;       // by identity: SignInRequired was said, and nobody has signed in since
+        struct activation_env env;
 };
 
 enum bus_kind {

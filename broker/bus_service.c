@@ -131,7 +131,9 @@ static int connect_bus(struct bus_service *s)
                 disconnect(s);
                 return -ENOMEM;
         }
-        dbus_bus_add_match(c, rule, NULL); // without an error to fill it only queues the call
+        dbus_bus_add_match(c, rule, NULL);   // without an error to fill it only queues the call
+        s->env = (struct activation_env){0}; // another bus knows nothing
+        bus_service_furnish(s);
         return 0;
 }
 
@@ -185,11 +187,20 @@ bool bus_service_is_idle(const struct bus_service *s)
         return s->n_calls == 0 && (!s->bus || !dbus_connection_has_messages_to_send(bus_connection(s->bus)));
 }
 
+void bus_service_furnish(struct bus_service *s)
+{
+        activation_env_update(&s->env, s->bus ? bus_connection(s->bus) : NULL, s->broker);
+}
+
 struct bus_service *bus_service_free(struct bus_service *s)
 {
         if (!s)
                 return NULL;
         broker_listen(s->broker, NULL, NULL);
+        if (s->bus) {
+                activation_env_clear(&s->env, bus_connection(s->bus));
+                dbus_connection_read_write(bus_connection(s->bus), 0); // as far as it goes without waiting
+        }
         disconnect(s);
         timer_free(s->reconnect);
         timer_free(s->serve);

@@ -12,4 +12,6 @@ struct bus_service;
 int bus_service_new(struct bus_service **ret, struct broker *b) _must_check_;
 bool bus_service_is_idle(
         const struct bus_service *s); // every call is answered, and the answers are on their way
+// The loopback port, or who is signed in, has changed: what the bus and the service manager start is told.
+void bus_service_furnish(struct bus_service *s);
 struct bus_service *bus_service_free(struct bus_service *s); // before the broker

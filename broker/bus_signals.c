@@ -216,6 +216,7 @@ static void on_identity_changed(struct keeper *k, void *arg)
         const struct bus_object o = {.kind = BUS_IDENTITY, .service = arg, .keeper = k};
 
         bus_tell_changed(arg, &o);
+        bus_service_furnish(arg);
         if (keeper_get_state(k) == KEEPER_SIGNED_IN)
                 bus_sign_in_answered(arg, k);
         else if (keeper_get_state(k) == KEEPER_NEEDS_LOGIN)

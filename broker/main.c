@@ -313,6 +313,8 @@ static void show_endpoint(struct life *l)
         };
 
         broker_set_endpoint(l->broker, &e);
+        if (l->bus)
+                bus_service_furnish(l->bus);
 }
 
 // There is a loopback port, or another than before: the service manager keeps it, should this process crash.

@@ -5,7 +5,7 @@
 // the endpoint in at least one SDK's chain (contracts are quoted in valetkey-sdks(7)).
 #include "session_env.h"
 
-#include <stdio.h>
+#include "session_vars.h"
 
 enum what {
         CLEAR,
@@ -75,48 +75,6 @@ const char *session_env_variable(size_t i)
         return i < ARRAY_SIZE(table) ? table[i].name : NULL;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-        size_t n = strlen(word);
-
-        while (*list) {
-                size_t len = strcspn(list, ",");
-                const char *p = list;
-                size_t k = len;
-
-                while (k > 0 && (*p == ' ' || *p == '\t')) {
-                        p++;
-                        k--;
-                }
-                while (k > 0 && (p[k - 1] == ' ' || p[k - 1] == '\t'))
-                        k--;
-                if (k == n && strncmp(p, word, n) == 0)
-                        return true;
-                list += len + (list[len] == ',');
-        }
-        return false;
-}
-
-// What NO_PROXY or no_proxy becomes, owned. Where only the other one is set, that is what is added to: libraries that
-// know both would otherwise lose it. NULL: it is enough as it is (*r 0), or -ENOMEM.
-static char *add_no_proxy(const char *name, int *r)
-{
-        const char *own = getenv(name), *list = own ? own : getenv(name[0] == 'N' ? "no_proxy" : "NO_PROXY");
-        char *s = NULL;
-
-        *r = 0;
-        if (list && (has_word(list, "127.0.0.1") || has_word(list, "*"))) {
-                if (own)
-                        return NULL;
-                s = strdup(list);
-        } else if (asprintf(&s, "%s%s127.0.0.1", list ? list : "", list && *list ? "," : "") < 0) {
-                s = NULL;
-        }
-        if (!s)
-                *r = -ENOMEM;
-        return s;
-}
-
 // False: the variable stays as it is. *ret NULL: it is cleared.
 static bool value_of(const struct session_env *e, enum what what, const char **ret)
 {
@@ -180,13 +138,14 @@ static int change(const char *name, const char *value, session_env_fn fn, void *
 int session_env_apply(const struct session_env *e, session_env_fn fn, void *arg)
 {
         for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-                cleanup_free char *list = NULL;
+                char list[SESSION_NO_PROXY_MAX];
                 const char *value;
                 int r = 0;
 
                 if (table[i].what == NO_PROXY) {
-                        list = add_no_proxy(table[i].name, &r);
-                        if (list)
+                        const char *other = getenv(table[i].name[0] == 'N' ? "no_proxy" : "NO_PROXY");
+
+                        if (session_no_proxy(list, getenv(table[i].name), other))
                                 r = change(table[i].name, list, fn, arg);
                 } else if (value_of(e, table[i].what, &value)) {
                         r = change(table[i].name, value, fn, arg);

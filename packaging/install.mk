@@ -13,6 +13,8 @@ install-broker: all
 		$(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/dbus-1/interfaces
 	install -m 755 $(B)/valetkey $(B)/valetkey-credential-process $(DESTDIR)$(BINDIR)/
 	install -m 755 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
+	install -d $(DESTDIR)$(USERENVDIR)
+	install -m 755 $(B)/60-valetkey $(DESTDIR)$(USERENVDIR)/
 	install -m 644 packaging/valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/valetkey-broker.service >$(DESTDIR)$(USERUNITDIR)/valetkey-broker.service
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' dbus/org.valetkey.Broker1.service \

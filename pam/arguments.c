@@ -5,6 +5,8 @@
 // root anyway.
 #include "arguments.h"
 
+#include "session_vars.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -147,7 +149,7 @@ bool arguments_read(struct arguments *o, pam_handle_t *pamh, int argc, const cha
                 .root_table = PATH_SYSCONF "/users",
                 .passwd = "/etc/passwd",
                 .runtime_base = "/run/user",
-                .dmi = "/sys/class/dmi/id",
+                .dmi = SESSION_DMI,
                 .timeout_ms = 10 * 1000,
                 .owners = {0},
                 .n_owners = 1,

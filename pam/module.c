@@ -12,7 +12,6 @@
 #include "ask.h"
 #include "furnish.h"
 #include "handle.h"
-
 #include "talk.h"
 #include "wake.h"
 
