@@ -51,7 +51,9 @@ static void needs_login(struct keeper_waiter *w)
         struct err err = ERR_INIT;
 
         if (k->claims && claims_get_refusal(k->claims)[0])
-                err_set(&err, "not signed in to identity %s: the sign-in of this login was refused: %s",
+                err_set(&err,
+                        "not signed in to identity %s: the sign-in of this login was refused: %s. Run: "
+                        "valetkey login",
                         k->conf->name, claims_get_refusal(k->claims));
         else if (k->reason.text[0])
                 err_set(&err, "%s. Run: valetkey login", k->reason.text);
