@@ -109,7 +109,7 @@ static char *person_of(const struct grant *g)
         return s;
 }
 
-static bool take(struct keeper *k, struct grant *g, int64_t token_since_s)
+static bool take(struct keeper *k, struct grant *g)
 {
         cleanup_free char *person = person_of(g);
         // When memory does not even reach for a name, nobody is taken for the same person.
@@ -121,7 +121,8 @@ static bool take(struct keeper *k, struct grant *g, int64_t token_since_s)
         *g = (struct grant){0};
         k->has = true;
         k->serial++;
-        k->token_since_s = token_since_s;
+        keeper_token_begins(k);
+        keeper_refresh_token_begins(k);
         keeper_begin_expiry(k);
         free_and_replace(k->last_person, person);
         err_clear(&k->reason);
@@ -135,12 +136,19 @@ struct keeper_memory keeper_get_memory(const struct keeper *k)
                 .no_id_token_on_refresh = k->refresh_is_useless,
                 .began_boot_ms = k->began_boot_ms,
                 .warned_end_boot_ms = k->warned_end_boot_ms,
+                .token_ends_boot_ms = k->has ? keeper_token_ends_boot_ms(k) : 0,
+                .refresh_ends_boot_ms = k->refresh_ends_boot_ms,
         };
 }
 
 void keeper_restore(struct keeper *k, struct grant *g, const struct keeper_memory *m)
 {
-        take(k, g, m->token_since_s);
+        take(k, g);
+        k->token_since_s = m->token_since_s;
+        if (m->token_ends_boot_ms)
+                k->token_ends_boot_ms = m->token_ends_boot_ms;
+        if (m->refresh_ends_boot_ms)
+                k->refresh_ends_boot_ms = m->refresh_ends_boot_ms;
         k->refresh_is_useless = m->no_id_token_on_refresh;
         if (m->began_boot_ms > 0 && m->began_boot_ms <= keeper_boot_now(k))
                 k->began_boot_ms = m->began_boot_ms;
@@ -160,7 +168,7 @@ void keeper_put(struct keeper *k, struct grant *g)
 
         if (k->closed)
                 return;
-        same = take(k, g, clock_wall_s(loop_clock(k->loop)));
+        same = take(k, g);
         if (k->claims)
                 claims_forget_refusal(k->claims);
         keeper_plan_alive(k);

@@ -40,7 +40,8 @@ void keeper_put(struct keeper *k, struct grant *g);
 struct keeper_memory {
         int64_t token_since_s;
         bool no_id_token_on_refresh;
-        int64_t began_boot_ms, warned_end_boot_ms; // 0: not known; none
+        int64_t began_boot_ms, warned_end_boot_ms;        // 0: not known; none
+        int64_t token_ends_boot_ms, refresh_ends_boot_ms; // 0: not known
 };
 struct keeper_memory keeper_get_memory(const struct keeper *k);
 // Takes a grant that was stored by a broker before this one: nobody is told, and nothing is stored.

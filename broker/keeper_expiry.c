@@ -18,13 +18,6 @@ struct end {
         int64_t at_boot_ms, life_ms;
 };
 
-static int64_t wall_to_boot_ms(const struct keeper *k, int64_t wall_s)
-{
-        const struct clock *c = loop_clock(k->loop);
-
-        return keeper_boot_now(k) + wall_s * 1000 - c->wall_ms(c);
-}
-
 static bool our_end(const struct keeper *k, struct end *ret)
 {
         *ret = (struct end){.life_ms = k->conf->max_grant_age_s * 1000};
@@ -35,12 +28,12 @@ static bool our_end(const struct keeper *k, struct end *ret)
 static bool providers_end(const struct keeper *k, struct end *ret)
 {
         bool refreshable = keeper_can_refresh(k);
-        int64_t wall_s = refreshable ? k->grant.refresh_exp_s : k->grant.id_token_exp_s;
+        int64_t at = refreshable ? k->refresh_ends_boot_ms : keeper_token_ends_boot_ms(k);
         bool moves = refreshable && !k->end_is_fixed;
 
-        *ret = (struct end){.at_boot_ms = wall_to_boot_ms(k, wall_s)};
+        *ret = (struct end){.at_boot_ms = at};
         ret->life_ms = ret->at_boot_ms - (moves ? k->end_told_boot_ms : k->began_boot_ms);
-        return k->has && wall_s > 0;
+        return k->has && at > 0;
 }
 
 static bool next_end(const struct keeper *k, struct end *ret)
@@ -133,12 +126,12 @@ void keeper_begin_expiry(struct keeper *k)
         k->warned_end_boot_ms = 0;
 }
 
-void keeper_note_end(struct keeper *k, int64_t before_s)
+void keeper_note_end(struct keeper *k, int64_t before_boot_ms)
 {
-        int64_t after_s = k->grant.refresh_exp_s, now = keeper_boot_now(k),
+        int64_t after = k->refresh_ends_boot_ms, now = keeper_boot_now(k),
                 since_ms = now - k->end_told_boot_ms;
 
         k->end_is_fixed =
-                before_s > 0 && after_s > 0 && since_ms >= 1000 && (after_s - before_s) * 1000 < since_ms / 2;
+                before_boot_ms > 0 && after > 0 && since_ms >= 1000 && after - before_boot_ms < since_ms / 2;
         k->end_told_boot_ms = now;
 }

@@ -29,7 +29,8 @@ struct keeper {
         bool has, closed;
         uint64_t serial, refreshes; // of ID tokens; of those that a refresh brought
         int64_t token_since_s;
-        int64_t began_boot_ms;      // when somebody signed in
+        int64_t token_ends_boot_ms, refresh_ends_boot_ms; // the latter: 0 where not known
+        int64_t began_boot_ms;                            // when somebody signed in
         int64_t end_told_boot_ms;   // when the provider last said how long a refresh token lives
         bool end_is_fixed;          // a refresh did not move its end
         int64_t warned_end_boot_ms; // the end that was warned of; 0: none was
@@ -58,6 +59,14 @@ void keeper_store(struct keeper *k);
 // The grant is over: what is left of it goes, and the sentence stays for whoever asks.
 void keeper_end(struct keeper *k, const char *why, bool sessions_too);
 
+// keeper_life.c: the ID token, or the refresh token, came just now; when they end, seconds they live (a refresh token: 0
+// where that is not known).
+void keeper_token_begins(struct keeper *k);
+void keeper_refresh_token_begins(struct keeper *k);
+int64_t keeper_token_ends_boot_ms(const struct keeper *k);
+int64_t keeper_token_left_s(const struct keeper *k);
+int64_t keeper_refresh_token_left_s(const struct keeper *k);
+
 // keeper_refresh.c
 bool keeper_can_refresh(const struct keeper *k);
 void keeper_refresh_start(struct keeper *k); // while none is under way
@@ -66,8 +75,8 @@ void keeper_on_alive(void *arg);
 
 // keeper_expiry.c
 void keeper_begin_expiry(struct keeper *k); // a grant was taken
-void keeper_note_end(
-        struct keeper *k, int64_t before_s); // the provider was asked once more; before_s: what it had said
+void keeper_note_end(struct keeper *k,
+        int64_t before_boot_ms); // the provider was asked once more; what it had said before
 void keeper_plan_expiry(struct keeper *k);
 void keeper_on_expiry(void *arg);
 

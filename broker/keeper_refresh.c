@@ -26,13 +26,13 @@ bool keeper_can_refresh(const struct keeper *k)
 // Plans the next refresh that nobody asked for; a little early, so that hosts signed in together come apart.
 void keeper_plan_alive(struct keeper *k)
 {
-        int64_t left_s = k->grant.refresh_exp_s - clock_wall_s(loop_clock(k->loop)), wait_ms = ALIVE_S * 1000;
+        int64_t left_s = keeper_refresh_token_left_s(k), wait_ms = ALIVE_S * 1000;
 
         if (!keeper_can_refresh(k)) {
                 timer_disarm(k->alive);
                 return;
         }
-        if (k->grant.refresh_exp_s > 0)
+        if (k->refresh_ends_boot_ms)
                 wait_ms = left_s > 0 ? left_s * 500 : 0;
         wait_ms -= (int64_t)(arc4random() % 1024) * wait_ms / 10240;
         // Sooner than the retry only where life is still told to be left: a provider that is down is not hammered.
@@ -66,25 +66,27 @@ static void refresh_failed(struct keeper *k, enum outcome o, bool grant_stands, 
 
 static void take_refresh_token(struct keeper *k, struct oidc_tokens *t)
 {
-        int64_t before_s = k->grant.refresh_exp_s;
+        int64_t before_boot_ms = k->refresh_ends_boot_ms;
 
         if (t->refresh_token || t->refresh_expires_in_s > 0)
                 k->grant.refresh_exp_s = t->refresh_expires_in_s > 0
                                                  ? clock_wall_s(loop_clock(k->loop)) + t->refresh_expires_in_s
                                                  : 0;
+        if (t->refresh_token || t->refresh_expires_in_s > 0)
+                keeper_refresh_token_begins(k);
         if (t->refresh_token)
                 secret_move(&k->grant.refresh_token, &t->refresh_token);
-        keeper_note_end(k, before_s);
+        keeper_note_end(k, before_boot_ms);
 }
 
 static void refreshed(struct keeper *k, struct provider_result *result)
 {
         struct oidc_tokens *t = &result->tokens;
-        int64_t now = clock_wall_s(loop_clock(k->loop));
 
         take_refresh_token(k, t);
-        if (k->grant.refresh_exp_s <= now)
-                k->grant.refresh_exp_s = 0; // what the provider told was wrong: it still took the token
+        if (keeper_refresh_token_left_s(k) <= 0)
+                k->grant.refresh_exp_s = k->refresh_ends_boot_ms =
+                        0; // what the provider told was wrong: it still took the token
         if (t->access_token)
                 secret_move(&k->grant.access_token, &t->access_token);
         k->failures = 0;
@@ -94,7 +96,7 @@ static void refreshed(struct keeper *k, struct provider_result *result)
         if (t->id_token) {
                 secret_move(&k->grant.id_token, &t->id_token);
                 k->grant.id_token_exp_s = result->claims.exp;
-                k->token_since_s = now;
+                keeper_token_begins(k);
                 k->serial++;
                 k->refreshes++;
         } else {

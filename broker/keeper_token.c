@@ -8,12 +8,6 @@
 // An ID token this close to its end is refreshed before use; a quarter of its life where it is short-lived.
 #define MARGIN_S 60
 
-// Seconds the ID token lives by the provider's clock.
-static int64_t token_left_s(const struct keeper *k)
-{
-        return k->grant.id_token_exp_s - clock_wall_s(loop_clock(k->loop)) - provider_skew_s(k->provider);
-}
-
 static int64_t token_margin_s(const struct keeper *k)
 {
         int64_t quarter = (k->grant.id_token_exp_s - k->token_since_s) / 4;
@@ -81,8 +75,8 @@ static enum want look_at(struct keeper_waiter *w)
                 }
                 return WANT_LOOK;
         }
-        alive = !rejected && token_left_s(k) > 0;
-        fresh = alive && token_left_s(k) > token_margin_s(k);
+        alive = !rejected && keeper_token_left_s(k) > 0;
+        fresh = alive && keeper_token_left_s(k) > token_margin_s(k);
         if (fresh || (!rejected && k->refreshes > w->refreshes)) {
                 answer(w, OUTCOME_OK, NULL);
                 return WANT_NOTHING;

@@ -28,6 +28,8 @@ enum {
         K_PENDING = 4,
         K_BEGAN_BOOT = FRAME_TAG_OPTIONAL | 5,
         K_WARNED_END_BOOT = FRAME_TAG_OPTIONAL | 6,
+        K_TOKEN_ENDS_BOOT = FRAME_TAG_OPTIONAL | 7,
+        K_REFRESH_ENDS_BOOT = FRAME_TAG_OPTIONAL | 8,
 };
 
 enum {
@@ -178,7 +180,8 @@ int state_put_grant(struct buf *out, const struct state_grant *g)
         struct frame_writer w;
         int r = grant_encode(&grant, &g->grant);
 
-        if (r == -EMSGSIZE || g->token_since_s < 0 || g->began_boot_ms < 0 || g->warned_end_boot_ms < 0)
+        if (r == -EMSGSIZE || g->token_since_s < 0 || g->began_boot_ms < 0 || g->warned_end_boot_ms < 0 ||
+                g->token_ends_boot_ms < 0 || g->refresh_ends_boot_ms < 0)
                 return -EINVAL;
         if (r == 0)
                 r = begin(&w, out, GRANT);
@@ -191,6 +194,10 @@ int state_put_grant(struct buf *out, const struct state_grant *g)
                 frame_put_u64(&w, K_PENDING, g->pending_id);
         if (g->began_boot_ms)
                 frame_put_u64(&w, K_BEGAN_BOOT, (uint64_t)g->began_boot_ms);
+        if (g->token_ends_boot_ms)
+                frame_put_u64(&w, K_TOKEN_ENDS_BOOT, (uint64_t)g->token_ends_boot_ms);
+        if (g->refresh_ends_boot_ms)
+                frame_put_u64(&w, K_REFRESH_ENDS_BOOT, (uint64_t)g->refresh_ends_boot_ms);
         if (g->warned_end_boot_ms)
                 frame_put_u64(&w, K_WARNED_END_BOOT, (uint64_t)g->warned_end_boot_ms);
         return end(&w, out);
@@ -234,6 +241,11 @@ static bool get_time(const struct frame *f, uint16_t tag, int64_t *ret)
         return true;
 }
 
+static bool get_optional_time(const struct frame *f, uint16_t tag, int64_t *ret)
+{
+        return !frame_find(f, tag) || get_time(f, tag, ret);
+}
+
 static int read_head(struct state_head *ret, const struct frame *f)
 {
         static const uint16_t tags[] = {H_FORM, H_USED_ID, H_USED_PRINT};
@@ -267,9 +279,10 @@ static int read_grant(struct state_grant *ret, const struct frame *f, struct err
         ret->pending = frame_find(f, K_PENDING) != NULL;
         if (ret->pending && !frame_get_u64(f, K_PENDING, &ret->pending_id))
                 return -EBADMSG;
-        if ((frame_find(f, K_BEGAN_BOOT) && !get_time(f, K_BEGAN_BOOT, &ret->began_boot_ms)) ||
-                (frame_find(f, K_WARNED_END_BOOT) &&
-                        !get_time(f, K_WARNED_END_BOOT, &ret->warned_end_boot_ms)))
+        if (!get_optional_time(f, K_BEGAN_BOOT, &ret->began_boot_ms) ||
+                !get_optional_time(f, K_WARNED_END_BOOT, &ret->warned_end_boot_ms) ||
+                !get_optional_time(f, K_TOKEN_ENDS_BOOT, &ret->token_ends_boot_ms) ||
+                !get_optional_time(f, K_REFRESH_ENDS_BOOT, &ret->refresh_ends_boot_ms))
                 return -EBADMSG;
         return grant_decode(&ret->grant, g->p, g->n, err);
 }

@@ -20,7 +20,8 @@ struct state_grant {
         struct grant grant;
         int64_t token_since_s;
         bool no_id_token_on_refresh;
-        int64_t began_boot_ms, warned_end_boot_ms; // 0: not known; none
+        int64_t began_boot_ms, warned_end_boot_ms;        // 0: not known; none
+        int64_t token_ends_boot_ms, refresh_ends_boot_ms; // 0: not known
         bool pending; // claimed, but valetkeyd has not confirmed that it forgot it
         uint64_t pending_id;
 };

@@ -105,6 +105,8 @@ static int put_grants(struct store *s, struct buf *out)
                         .no_id_token_on_refresh = m.no_id_token_on_refresh,
                         .began_boot_ms = m.began_boot_ms > 0 ? m.began_boot_ms : 0,
                         .warned_end_boot_ms = m.warned_end_boot_ms,
+                        .token_ends_boot_ms = m.token_ends_boot_ms,
+                        .refresh_ends_boot_ms = m.refresh_ends_boot_ms,
                 };
 
                 g = keeper_get_grant(k);
@@ -240,7 +242,9 @@ static unsigned take_grants(struct store *s, struct state_data *d, bool pending)
                                 &(struct keeper_memory){.token_since_s = g->token_since_s,
                                         .no_id_token_on_refresh = g->no_id_token_on_refresh,
                                         .began_boot_ms = g->began_boot_ms,
-                                        .warned_end_boot_ms = g->warned_end_boot_ms});
+                                        .warned_end_boot_ms = g->warned_end_boot_ms,
+                                        .token_ends_boot_ms = g->token_ends_boot_ms,
+                                        .refresh_ends_boot_ms = g->refresh_ends_boot_ms});
                 }
                 n++;
         }

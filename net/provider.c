@@ -85,6 +85,11 @@ int64_t provider_skew_s(const struct provider *p)
         return clock_remote_skew_s(&p->date, p->clock);
 }
 
+bool provider_tells_time(const struct provider *p)
+{
+        return p->date.known;
+}
+
 static int64_t boot_ms(const struct provider *p)
 {
         return p->clock->boot_ms(p->clock);

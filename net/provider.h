@@ -25,6 +25,7 @@ struct provider *provider_free(struct provider *p);                      // afte
 const struct oidc_metadata *provider_metadata(const struct provider *p); // NULL before discovery
 // Seconds the provider's clock is ahead of ours by its last Date header; 0 when unknown.
 int64_t provider_skew_s(const struct provider *p);
+bool provider_tells_time(const struct provider *p); // it is known: a Date came
 
 struct provider_result {
         enum outcome outcome;

@@ -46,6 +46,12 @@ int64_t provider_skew_s(const struct provider *p)
         return skew_s;
 }
 
+bool provider_tells_time(const struct provider *p)
+{
+        assert_non_null(p);
+        return skew_s != 0;
+}
+
 int provider_refresh_start(struct provider_op **ret, struct provider *p, const struct secret *refresh_token,
         const char *expect_subject, provider_done_fn done, void *arg)
 {
@@ -320,6 +326,59 @@ static void without_a_refresh_token_it_lasts_as_long_as_the_id_token(void **stat
         assert_non_null(strstr(a.text, "offline_access"));
 }
 
+// Without a refresh token there is nothing that could bring a sign-in back, so no clock that is set ends it.
+static void a_set_clock_neither_ends_a_sign_in_nor_prolongs_it(void **state)
+{
+        static const int64_t steps_ms[] = {86400000, -2 * 86400000};
+        struct grant kept = {.type = SOURCE_OIDC, .id_token_exp_s = NOW + 300};
+        struct keeper_memory m;
+        struct asker a;
+
+        (void)state;
+        put("s1", "t1", NULL, NOW + 300);
+        for (size_t i = 0; i < 2; i++) {
+                clock_fake_step_wall_ms(&clk, steps_ms[i]);
+                clock_fake_advance_ms(&clk, 100000);
+                ask(&a, 0);
+                assert_int_equal(a.outcome, OUTCOME_OK);
+        }
+        m = keeper_get_memory(k);
+        assert_in_range(m.token_ends_boot_ms, clk.boot_now_ms + 99000, clk.boot_now_ms + 100000);
+        clock_fake_advance_ms(&clk, 101000);
+        ask(&a, 0);
+        assert_int_equal(a.outcome, OUTCOME_NEEDS_LOGIN);
+        // Nor does one that is set while no broker runs: the boot clock's word is stored.
+        kept.identity = strdup(corp);
+        kept.issuer = strdup(issuer);
+        kept.client_id = strdup(client);
+        kept.subject = strdup("s1");
+        kept.display = strdup("alice");
+        assert_int_equal(secret_new_str(&kept.id_token, "t1"), 0);
+        m.token_ends_boot_ms = clk.boot_now_ms + 50000;
+        keeper_restore(k, &kept, &m);
+        ask(&a, 0);
+        assert_int_equal(a.outcome, OUTCOME_OK);
+        clock_fake_advance_ms(&clk, 51000);
+        ask(&a, 0);
+        assert_int_equal(a.outcome, OUTCOME_NEEDS_LOGIN);
+}
+
+// The idle limit of a refresh token is counted by the boot clock too: no step has it refreshed too late.
+static void a_set_clock_does_not_delay_the_refresh(void **state)
+{
+        struct asker a;
+
+        (void)state;
+        put("s1", "t1", "r1", NOW + 300);
+        clock_fake_advance_ms(&clk, 299000);
+        ask(&a, 0);
+        finish_with_life(OUTCOME_OK, "", "t2", "r2", 3600, 60);
+        clock_fake_step_wall_ms(&clk, -86400000);
+        loop_turn(l, &clk, 31000);
+        assert_int_equal(refreshes, 2);
+        finish_with_life(OUTCOME_OK, "", "t3", "r3", 3600, 60);
+}
+
 static void a_provider_that_cannot_be_reached_ends_nothing(void **state)
 {
         struct asker a;
@@ -419,9 +478,8 @@ static void what_the_provider_refuses_is_over(void **state)
 
         (void)state;
         for (size_t i = 0; i < 3; i++) {
-                clock_fake_init(&clk, NOW);
-                put("s1", "t1", "r1", NOW + 300);
-                clock_fake_init(&clk, NOW + 299);
+                put("s1", "t1", "r1", clock_wall_s(&clk.clock) + 300);
+                clock_fake_advance_ms(&clk, 299000);
                 ask(&a, 0);
                 finish(outcomes[i], "the provider says invalid_grant", NULL, NULL, 0);
                 loop_turn(l, &clk, 1);
@@ -634,6 +692,8 @@ int main(void)
                 T(a_rejected_token_is_not_given_again),
                 T(no_id_token_on_refresh_is_used_up_and_then_named),
                 T(without_a_refresh_token_it_lasts_as_long_as_the_id_token),
+                T(a_set_clock_neither_ends_a_sign_in_nor_prolongs_it),
+                T(a_set_clock_does_not_delay_the_refresh),
                 T(a_provider_that_cannot_be_reached_ends_nothing),
                 T(a_grant_nobody_uses_is_kept_alive),
                 T(an_idle_limit_of_a_minute_is_outlived),

@@ -64,6 +64,12 @@ int64_t provider_skew_s(const struct provider *p)
         return 0;
 }
 
+bool provider_tells_time(const struct provider *p)
+{
+        assert_non_null(p);
+        return false;
+}
+
 int provider_refresh_start(struct provider_op **ret, struct provider *p, const struct secret *token,
         const char *expect_subject, provider_done_fn done, void *arg)
 {

@@ -210,6 +210,7 @@ static void fill(struct state_grant *g, struct state_session *x)
         *g = (struct state_grant){.token_since_s = 1795310000,
                 .no_id_token_on_refresh = true,
                 .began_boot_ms = 77,
+                .token_ends_boot_ms = 78000,
                 .warned_end_boot_ms = 99};
         g->grant = (struct grant){.type = SOURCE_OIDC,
                 .identity = strdup("corp"),
@@ -282,6 +283,8 @@ static void comes_back_as_it_went(void **state)
         assert_int_equal(d.grants[0].token_since_s, 1795310000);
         assert_true(d.grants[0].no_id_token_on_refresh);
         assert_int_equal(d.grants[0].began_boot_ms, 77);
+        assert_int_equal(d.grants[0].token_ends_boot_ms, 78000);
+        assert_int_equal(d.grants[0].refresh_ends_boot_ms, 0);
         assert_int_equal(d.grants[0].warned_end_boot_ms, 99);
         assert_false(d.grants[0].pending);
         assert_true(d.grants[1].pending);
