@@ -32,9 +32,7 @@ static void get_property(struct bus_call *c, const struct bus_object *o, bool al
                 dbus_message_iter_get_basic(&args, &name);
         }
         dbus_message_iter_init_append(reply, &args);
-        if (iface[0] && !is_interface(o, iface))
-                r = -ENOENT;
-        else if (o->kind == BUS_NODE)
+        if (o->kind == BUS_NODE || (iface[0] && !is_interface(o, iface)))
                 r = -ENOENT;
         else if (all)
                 r = bus_append_properties(&args, o, true) ? 0 : -ENOMEM;

@@ -33,8 +33,8 @@ struct bus_caller {
         struct err refusal;
         DBusPendingCall *asking;
 
-        TAILQ_HEAD(, bus_call) waiting; // for their turn, in the order they came
-        TAILQ_HEAD(, bus_call) begun;
+        TAILQ_HEAD(bus_waiting, bus_call) waiting; // for their turn, in the order they came
+        TAILQ_HEAD(bus_begun, bus_call) begun;
         unsigned n_calls, n_sign_ins;
         TAILQ_ENTRY(bus_caller) by_turn;
         bool has_turn;
@@ -67,7 +67,7 @@ struct bus_sign_in {
         struct bus_caller *caller;
         struct keeper *keeper;
         struct sign_in_watch *watch;
-        TAILQ_HEAD(, bus_call) calls;
+        TAILQ_HEAD(bus_sign_in_calls, bus_call) calls;
         char path[64];
         char *uri, *uri_complete, *user_code;
         int64_t expires_at_s;
@@ -79,7 +79,7 @@ struct bus_service {
         struct bus *bus; // NULL while there is none
         struct timer *reconnect, *serve, *look;
         TAILQ_HEAD(bus_callers, bus_caller) callers, turns;
-        TAILQ_HEAD(, bus_sign_in) sign_ins;
+        TAILQ_HEAD(bus_sign_ins, bus_sign_in) sign_ins;
         unsigned n_callers, n_calls, n_sign_ins, serial, attempts;
         bool cannot_look; // this bus does not say what lies unread
         bool *told;       // by identity: SignInRequired was said, and nobody has signed in since

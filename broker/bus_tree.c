@@ -91,7 +91,7 @@ static bool sees(const struct bus_caller *caller, const struct bus_object *o, bo
         case BUS_IDENTITY:
                 return handout_may_manage(&caller->who);
         case BUS_SIGN_IN:
-                return o->sign_in->caller == caller || handout_may_manage(&caller->who);
+                return handout_may_manage(&caller->who) || (o->sign_in && o->sign_in->caller == caller);
         default:
                 return true;
         }

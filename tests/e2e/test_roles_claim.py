@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from brokerlib import (ACK, CLAIM, ERROR, GRANT, NOTHING, OK, REFRESH, T_GRANT, T_GRANT_ID, T_MESSAGE, T_OUTCOME, T_ROLE, Broker,
                        Daemon, frame, grant_bytes, parse, u32, u64)
+from dbuslib import Listener
 from worldlib import CLI, until
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sandbox/example")
@@ -158,10 +159,14 @@ def test_programs_on_the_bus_see_them_come_and_go(cloud):
         manager = dbus.Interface(bus.get_object("org.valetkey.Broker1", "/org/valetkey/Broker1"), "org.freedesktop.DBus.ObjectManager")
         path = "/org/valetkey/Broker1/role/payments_2fdev"
         assert path not in manager.GetManagedObjects()
+        listener = Listener(b)
         assert b.sign_in().returncode == 0
+        told = until("that to be told", lambda: listener.named("InterfacesAdded"))
+        assert told[0][3][0] == path and told[0][3][1]["org.valetkey.Role1"]["Name"] == "payments/dev"
         assert manager.GetManagedObjects()[path]["org.valetkey.Role1"]["RoleArn"] == f"{ACCOUNT}:role/dev"
         assert b.run(CLI, "logout").returncode == 0
         assert path not in manager.GetManagedObjects()
+        assert until("that, too", lambda: listener.named("InterfacesRemoved"))[0][3] == (path, ["org.valetkey.Role1"])
         bus.close()
     finally:
         b.close()
