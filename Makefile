@@ -235,7 +235,7 @@ fuzz-run: $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/run_%,$(FUZZ_SRC))
 	@tests/fuzz/run --build=$(B) --seconds=$(FUZZ_SECONDS)
 
 bench:
-	@packaging/deps build test
+	@packaging/deps build test bench
 	@$(MAKE) --no-print-directory programs $(BENCHES)
 	@bench/run --build=$(B)
 
