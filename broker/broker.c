@@ -7,6 +7,7 @@
 
 #include "bucket.h"
 #include "handout.h"
+#include "id_token_file.h"
 #include "log.h"
 #include "parting.h"
 #include "roles.h"
@@ -42,6 +43,7 @@ struct broker {
         const struct broker_events *events;
         void *arg;
         struct broker_endpoint endpoint;
+        struct id_token_file *id_token; // NULL: no identity has one
 };
 
 // ---- what roles tell
@@ -108,9 +110,9 @@ static void on_tokens(struct keeper *k, void *arg)
         struct broker *b = arg;
 
         roles_follow(b->roles, k);
-
         if (b->store)
                 store_save(b->store); // it says itself why not, and what is no longer true is cleared
+        id_token_file_look(b->id_token, k);
 }
 
 static void on_ends_soon(struct keeper *k, void *arg)
@@ -125,6 +127,7 @@ static void on_identity_changed(struct keeper *k, void *arg)
 {
         struct broker *b = arg;
 
+        id_token_file_look(b->id_token, k);
         if (b->events && b->events->identity_changed)
                 b->events->identity_changed(k, b->arg);
 }
@@ -460,6 +463,16 @@ static int make_store(struct broker *b, struct state *state)
         return r < 0 ? r : 0;
 }
 
+static int make_id_token_file(struct broker *b, const char *dir)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && dir && i < b->n_identities; i++)
+                if (b->config->identities[i].id_token_file)
+                        r = id_token_file_new(&b->id_token, b->keepers[i], dir);
+        return r;
+}
+
 int broker_new(struct broker **ret, const struct broker_options *o)
 {
         static const struct claims_events events = {
@@ -481,6 +494,8 @@ int broker_new(struct broker **ret, const struct broker_options *o)
                 r = make_roles(b);
         if (r == 0 && o->state)
                 r = make_store(b, o->state);
+        if (r == 0)
+                r = make_id_token_file(b, o->runtime_dir);
         if (r < 0) {
                 broker_free(b);
                 return err_trace(r);
@@ -496,6 +511,7 @@ struct broker *broker_free(struct broker *b)
                 return NULL;
         b->events = NULL;
         b->store = store_free(b->store);
+        b->id_token = id_token_file_free(b->id_token);
         b->handouts = handouts_free(b->handouts);
         roles_free(b->roles);
         for (size_t i = 0; i < b->n_identities; i++) {

@@ -386,6 +386,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         b.http = l->http;
         b.config = l->config;
         b.state = l->state;
+        b.runtime_dir = l->runtime_dir;
         r = broker_new(&l->broker, &b);
         if (r < 0)
                 return r;

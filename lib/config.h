@@ -30,6 +30,7 @@ struct config_identity {
         char **allow_groups;       // NULL-terminated; NULL: no group rule
         char *groups_claim;        // "groups"
         char *roles_claim;         // NULL; the claim that names roles: config_claimed_role()
+        bool id_token_file;        // its ID token is kept in a file for programs; one identity at most
         bool revocation_per_grant; // revocation = per-grant | none (default none)
         enum logout_policy logout;
         int64_t max_grant_age_s; // longest time since the sign-in; 0: no limit, which is never so with LOGOUT_KEEP

@@ -236,6 +236,10 @@ static int finish_identity(struct builder *b, size_t i)
                         "logout = revoke needs revocation = per-grant: at other providers a revocation ends "
                         "the "
                         "sign-ins on the person's other hosts too");
+        for (size_t k = 0; id->id_token_file && k < i; k++)
+                if (b->c->identities[k].id_token_file)
+                        return build_wrong(
+                                b, s, "id_token_file", "there is one such file, and another identity has it");
         if (id->logout == LOGOUT_KEEP && !id->max_grant_age_s)
                 id->max_grant_age_s = KEPT_GRANT_AGE_S;
         return config_inherit(&id->groups_claim, "groups");

@@ -355,6 +355,7 @@ static const struct config_key keys[] = {
         I("roles_claim",                 roles_claim,                 false, false, set_word),
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
         I("logout",                      logout,                      false, false, set_logout),
+        I("id_token_file",               id_token_file,               false, false, set_bool),
         I("max_grant_age",               max_grant_age_s,             false, false, set_grant_age),
 
         A("alias",                       alias,                       false, false, set_alias),
