@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #define BACKLOG    256
-#define ACCEPTS    32 // in one turn of the loop, which has other doors
+#define ACCEPTS    8 // in one turn of the loop, which has other doors
 #define SWEEP_MS   1000
 #define PAUSE_MS   100 // out of descriptors: look again then, instead of spinning
 #define TOKEN_N    32

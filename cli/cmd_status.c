@@ -69,6 +69,18 @@ static void add_errors(struct buf *out, const json_t *identities, const json_t *
         }
 }
 
+// Where SDKs that know HTTP ask. A port that nobody keeps is worth a word: see valetkey-endpoint(7).
+static void add_endpoint(struct buf *out, const json_t *e)
+{
+        if (!json_is_object(e))
+                buf_append_str(out, "\nThere is no loopback endpoint.\n");
+        else
+                buf_printf(out, "\nSDKs find credentials at %s%s\n", columns_text(e, "url"),
+                        json_is_true(json_object_get(e, "kept")) ? "."
+                                                                 : ", which valetkeyd does not keep: after a "
+                                                                   "logout, others can listen there.");
+}
+
 int cmd_status(struct cli *cli, int argc, char *argv[])
 {
         cleanup_json json_t *j = NULL;
@@ -94,6 +106,7 @@ int cmd_status(struct cli *cli, int argc, char *argv[])
         if (add_identities(&out, identities) < 0 || buf_append_char(&out, '\n') < 0 ||
                 add_roles(&out, roles) < 0)
                 return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
+        add_endpoint(&out, json_object_get(j, "endpoint"));
         add_errors(&out, identities, roles);
         return cmd_write(buf_str(&out), out.n) ? 0 : 1;
 }

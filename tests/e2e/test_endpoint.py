@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loopback port: what it answers, byte for byte, and whom it does not."""
+import base64
 import json
 import os
 import re
@@ -16,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from brokerlib import Broker  # noqa: E402
 from endpointlib import Endpoint, as_uid, read_answer  # noqa: E402
-from worldlib import PATIENCE, ROOT, until  # noqa: E402
+from worldlib import CLI, PATIENCE, ROOT, until  # noqa: E402
 
 needs_root = pytest.mark.skipif(not ROOT, reason="two uids take root")
 STRANGER = 65534
@@ -296,6 +297,36 @@ def test_strangers_take_no_place_from_others(ep):
     assert ep.container().status == 200
 
 
+@needs_root
+@pytest.mark.parametrize("allowed", [False, True])
+def test_root_callers(allowed):
+    """A broker of an ordinary user, asked by root, as a program started with sudo asks."""
+    b = Broker(start=False)
+    try:
+        with open(b.config, "a", encoding="utf-8") as f:
+            f.write(DEFAULTS + ("[endpoint]\nallow_root_callers = yes\n" if allowed else ""))
+        for path in (b.dir, b.runtime, b.config):
+            os.chown(path, STRANGER, STRANGER)
+
+        def as_user():
+            b.start()
+            return [b.proc.pid, b.sign_in().returncode, until("the port", lambda: b.status()["endpoint"])]
+
+        pid, signed_in, status = as_uid(STRANGER, as_user)
+        assert signed_in == 0
+        e = Endpoint(status)
+        a = e.container()
+        if allowed:
+            assert a.status == 200 and e.imds("meta-data/iam/info").status == 200
+        else:
+            assert "allow_root_callers" in is_error(a, 403) and "uid 0" in is_error(a, 403)
+        assert as_uid(1, lambda: e.ask("/credentials").status) == 403  # nobody else comes along
+        os.kill(pid, signal.SIGTERM)
+        until("the broker to end", lambda: not os.path.exists(status["token_file"]))
+    finally:
+        b.close()
+
+
 def test_a_socket_made_by_an_ipv6_program(ep):
     with socket.socket(socket.AF_INET6) as s:  # as Java does
         s.settimeout(10)
@@ -479,6 +510,46 @@ def test_run_anew_loses_no_request(make):
 def test_without_valetkeyd_the_port_is_said_to_be_anybodys(one):
     assert one.status()["endpoint"]["kept"] is False
     assert "kept_by=nobody" in one.log()
+    shown = one.run(CLI, "status").stdout
+    assert one.endpoint.url in shown and "valetkeyd does not keep" in shown
+
+
+# ---- the ID token in a file
+
+
+def test_the_id_token_file(make):
+    b = make(sign_in=False, extra="id_token_file = yes", faults=("id_token_ttl=8", "interval=1"))
+    path = f"{b.runtime}/valetkey/id-token"
+    assert not os.path.exists(path)
+    assert b.sign_in().returncode == 0
+
+    def expiry():
+        with open(path, encoding="ascii") as f:
+            text = f.read()
+        part = text.split(".")[1]  # no newline, nothing half-written
+        assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", text) and not text.endswith("\n")
+        return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["exp"]
+
+    first = until("the file", lambda: os.path.exists(path) and expiry())
+    assert os.stat(path).st_mode & 0o7777 == 0o600
+    end = time.monotonic() + 7
+    while time.monotonic() < end:
+        assert expiry() > time.time(), "what is there has not expired"
+        time.sleep(0.1)
+    assert expiry() > first
+    b.proc.send_signal(signal.SIGHUP)
+    until("the broker anew", lambda: b.log().count("broker.ready") > 1)
+    until("the file again", lambda: os.path.exists(path) and expiry() > time.time())
+    b.run(CLI, "logout")
+    assert not os.path.exists(path)
+    b.sign_in()
+    assert os.path.exists(path)
+    b.stop()
+    assert not os.path.exists(path)
+
+
+def test_no_id_token_file_unless_asked_for(one):
+    assert not os.path.exists(f"{one.runtime}/valetkey/id-token")
 
 
 def test_no_secret_in_the_log(one, ep):
