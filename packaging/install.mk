@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Where each built file goes on a system. Packages are cut from this one list.
+# Where each built file goes on a system. Packages are cut from this one list. The daemons are 711: what its user may not
+# read, the kernel starts as a process that he may not look into, before its first instruction could see to that.
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(MANDIR)
@@ -12,7 +13,7 @@ install-broker: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(USERUNITDIR)/sockets.target.wants \
 		$(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/dbus-1/interfaces
 	install -m 755 $(B)/valetkey $(B)/valetkey-credential-process $(DESTDIR)$(BINDIR)/
-	install -m 755 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
+	install -m 711 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
 	install -d $(DESTDIR)$(USERENVDIR)
 	install -m 755 $(B)/60-valetkey $(DESTDIR)$(USERENVDIR)/
 	install -m 644 packaging/valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/
@@ -37,7 +38,7 @@ install: install-signin
 install-signin: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(UNITDIR)/sockets.target.wants \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
-	install -m 755 $(B)/valetkeyd $(DESTDIR)$(BINDIR)/
+	install -m 711 $(B)/valetkeyd $(DESTDIR)$(BINDIR)/
 	install -m 644 $(B)/pam_valetkey.so $(DESTDIR)$(PAMDIR)/
 	for s in login claim; do \
 		sed 's|=/run/valetkey/|=$(RUNDIR)/valetkey/|' packaging/valetkeyd-$$s.socket \

@@ -171,6 +171,13 @@ class Rig:
         self.run("sh", "-c", 'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod "$2" "$1"; chown "$3": "$1"', "sh", path, mode, owner,
                  unit=False, stdin=text, check=True)
 
+    def put(self, path, file, mode="755"):
+        """A file of ours, to where path says inside."""
+        with open(file, "rb") as f:
+            p = self.popen("sh", "-c", 'cat >"$1" && chmod "$2" "$1"', "sh", path, mode, unit=False, stdin=f)
+            _, err = p.communicate(timeout=30 * PATIENCE)
+        assert p.returncode == 0, err
+
     def uid(self, name):
         return int(self.run("id", "-u", name, unit=False, check=True).stdout)
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -23,6 +24,7 @@ from brokerlib import REFRESH, T_ROLE, Broker, frame
 from real.pki import Pki
 from secretlib import Wire, may_look, search
 from worldlib import BUILD, CLI, PATIENCE, ROOT, SHIM, World, until
+from worldlib import http as loopback
 
 MAY_LOOK = may_look()
 plain = pytest.mark.skipif("/san-" in BUILD, reason="a sanitiser's memory is not the product's")
@@ -223,11 +225,27 @@ def all_kinds(wire):
     return {**wire.secrets(), **wire.bodies()}
 
 
+def over_loopback(b, role):
+    """The role's credentials as an SDK gets them that knows the container door."""
+    with open(f"{b.runtime}/valetkey/endpoint-token", encoding="ascii") as f:
+        request = urllib.request.Request(f"{b.status()['endpoint']['url'].rstrip('/')}/credentials/role/{role}", headers={"Authorization": f.read()})
+    with loopback.open(request, timeout=10 * PATIENCE) as r:
+        return json.load(r)
+
+
+def over_dbus(b, role):
+    r = b.run(f"{BUILD}/tests/helpers/bus_credentials", role)
+    assert r.returncode == 0, r.stderr
+    return json.loads(r.stdout)
+
+
 def use(b, audit=True):
+    """Somebody signs in, and each role is asked for at each door."""
     assert b.sign_in().returncode == 0
     for role in ("dev", "audit") if audit else ("dev",):
         r = b.shim(role)
         assert r.returncode == 0, r.stderr
+        assert over_loopback(b, role)["AccessKeyId"] == over_dbus(b, role)["AccessKeyId"] == json.loads(r.stdout)["AccessKeyId"]
 
 
 def add_chained(b):
@@ -246,7 +264,7 @@ def mapping_flags(pid):
 @plain
 @looks
 def test_what_is_alive_is_only_in_locked_memory(watched):
-    b, wire = watched(roles=("dev",), start=False)
+    b, wire = watched(roles=("dev",), bus=True, start=False)
     use(add_chained(b))
     secrets = all_kinds(wire)
     found = search(b.proc.pid, secrets)
@@ -265,7 +283,7 @@ def test_what_is_alive_is_only_in_locked_memory(watched):
 @plain
 @looks
 def test_after_a_sign_out_nothing_is_left(watched):
-    b, wire = watched(roles=("dev",), start=False)
+    b, wire = watched(roles=("dev",), bus=True, start=False)
     use(add_chained(b))
     secrets = all_kinds(wire)
     assert search(b.proc.pid, secrets)
@@ -299,7 +317,7 @@ def assert_gone(pid, secrets, known):
 @plain
 @looks
 def test_after_a_rotation_nothing_of_the_one_before_is_left(watched):
-    b, wire = watched(roles=("dev",), start=False, faults=["id_token_ttl=2"])
+    b, wire = watched(roles=("dev",), bus=True, start=False, faults=["id_token_ttl=2"])
     use(add_chained(b))
     before, since = rotate(b, wire)
     assert search(b.proc.pid, since), "the search finds what there is"
@@ -340,7 +358,7 @@ class Front(http.server.BaseHTTPRequestHandler):
 @plain
 @looks
 def test_tls_leaves_nothing_either(watched):
-    b, wire = watched(roles=("dev",), start=False)
+    b, wire = watched(roles=("dev",), bus=True, start=False)
     pki = Pki(f"{b.dir}/pki")
     front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
     front.upstream = b.base.removeprefix("http://")

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worldlib import PATIENCE, until
+from worldlib import BUILD, PATIENCE, until
 
 UNIT = "valetkey-broker.service"
 SHIM = "/usr/bin/valetkey-credential-process"
@@ -116,6 +116,14 @@ def test_a_second_broker_names_the_first(alice):
     r = alice.run("/usr/libexec/valetkey/valetkey-broker")
     assert r.returncode == 0
     assert f"already running in /run/user/{alice.rig.uid('alice')}/valetkey as process {alice.show(UNIT, 'MainPID')['MainPID']}" in r.stderr
+
+
+def test_it_is_closed_before_its_first_instruction(rig, alice):
+    """A program of alice's that starts it under ptrace, or waits for it to run itself anew, sees nothing of it."""
+    rig.put("/usr/local/bin/traced_start", f"{BUILD}/tests/helpers/traced_start")
+    for program, found in (("/bin/true", "open"), ("/usr/libexec/valetkey/valetkey-broker", "closed")):
+        r = alice.run("/usr/local/bin/traced_start", program)
+        assert (r.returncode, r.stdout) == (0, found + "\n"), (program, r.stderr)
 
 
 def status_of(rig, pid):
