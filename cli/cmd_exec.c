@@ -23,7 +23,6 @@
 #include <sys/prctl.h>
 
 #define EXIT_SHADOWED 3
-#define STATIC_MS     60000 // an STS call, or a person who is asked first
 
 struct options {
         bool is_static, isolated;
@@ -88,7 +87,6 @@ static enum outcome make_static(struct made *m, struct cli *cli, const struct op
 {
         enum outcome r;
 
-        cli->deadline_ms = cli_now_ms() + STATIC_MS;
         r = role_credentials_get(&m->keys, cli, m->env.role, o->min_ttl, err);
         if (r != OUTCOME_OK)
                 return r;

@@ -29,6 +29,9 @@ session_name = the-named-app
 [app snap]
 snap = tool
 roles = dev
+[app batch]
+unit = vk-batch-*.service
+roles = dev
 [defaults]
 default_role = dev
 [role quiet]
@@ -284,6 +287,16 @@ def test_no_section_no_role_at_any_door(broker, unit):
 def test_two_marks_that_disagree_are_no_answer(broker, unit):
     r = run_in(broker, unit, *flatpak(broker, SHIM, "dev", app="org.example.Tool"))
     assert r.returncode == 4 and "does not say clearly" in r.stderr
+
+
+@needs_cgroups
+@pytest.mark.parametrize("unit", ["vk-batch-7.service"], indirect=True)
+def test_a_unit_is_held_to_its_section_as_convenience(broker, unit):
+    assert run_in(broker, unit, SHIM, "dev").returncode == 0
+    assert "app=batch" in [x for x in broker.log().splitlines() if "credentials.handed_out" in x][-1]
+    r = run_in(broker, unit, SHIM, "admin")
+    assert r.returncode == 4 and "[app batch]" in r.stderr
+    assert run_in(broker, unit, CLI, "status").returncode == 0  # it is no sandbox
 
 
 # ---- ambient = no

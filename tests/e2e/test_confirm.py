@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person is asked before a role is handed out, on a desktop played by the test or on a terminal; and where there is nobody to ask."""
-import json
 import os
+import pty
 import sys
-import threading
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import CREDENTIALS, ERROR, GET_CREDENTIALS, OK, T_EXPIRES_IN, T_MESSAGE, T_OUTCOME, T_ROLE, Broker, frame, parse, u32
+from brokerlib import CREDENTIALS, ERROR, GET_CREDENTIALS, T_EXPIRES_IN, T_MESSAGE, T_OUTCOME, T_ROLE, Broker, frame, parse, u32
 from notifierlib import Notifier
-from worldlib import SHIM
+from worldlib import CLI, SHIM
 
 QUESTION, ANSWER = 40, 41
 T_TEXT, T_INTERACTIVE, T_ANSWER, T_CONFIRM_FOR = 5, 23, 24, 25
@@ -20,20 +19,33 @@ NO, ONCE, A_WHILE = 0, 1, 2
 INTERACTIVE = (T_INTERACTIVE, u32(1))
 
 
-def make(role_extra, bus=True, **kw):
-    b = Broker(roles=("dev",), bus=bus, role_extra=role_extra, **kw)
+def make(role_extra, bus=True, roles=("dev",), **kw):
+    b = Broker(roles=roles, bus=bus, role_extra=role_extra, **kw)
+    b.current = roles[0]
     r = b.sign_in()
     assert r.returncode == 0, r.stderr
     return b
 
 
-@pytest.fixture
-def asked():
-    """A broker whose role dev is handed out when a person allows it."""
-    b = make("confirm = ask\nconfirm_for = 15m")
+NAMES = [f"r{i}" for i in range(40)]
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A broker whose roles are handed out when a person allows it."""
+    b = make("confirm = ask\nconfirm_for = 15m", roles=NAMES)
+    b.unused = list(NAMES)
     yield b
     print(b.log())
     b.close()
+
+
+@pytest.fixture
+def asked(world):
+    """The same, with a role that nobody has asked for yet: what was said of another does not count for it."""
+    world.current = world.unused.pop()
+    world.before = world.stats("AssumeRoleWithWebIdentity")
+    return world
 
 
 @pytest.fixture
@@ -45,7 +57,7 @@ def desktop(asked):
 
 def ask(b, *fields):
     s = b.connect()
-    s.send(frame(GET_CREDENTIALS, (T_ROLE, b"dev"), *fields))
+    s.send(frame(GET_CREDENTIALS, (T_ROLE, b.current.encode()), *fields))
     return s
 
 
@@ -62,33 +74,33 @@ def outcome(fields):
 def test_a_yes_hands_out_and_holds_for_a_while(asked, desktop):
     s = ask(asked)
     shown = desktop.next()["show"]
-    assert "dev" in shown["summary"] and sys.executable.split("/")[-1][:6] in shown["body"] and shown["urgency"] == 2
+    assert asked.current in shown["summary"] and sys.executable.split("/")[-1][:6] in shown["body"] and shown["urgency"] == 2
     assert shown["actions"] == ["once", "Allow once", "no", "Deny", "while", "Allow for 15 minutes"]
     desktop.say("invoke", shown["id"], "while")
     assert answer(s)[0] == CREDENTIALS
     assert desktop.next() == {"closed": shown["id"]}
-    assert asked.get()[0] == CREDENTIALS and desktop.nothing()
+    assert asked.get(asked.current)[0] == CREDENTIALS and desktop.nothing()
     # another program is another question
-    r = asked.run(SHIM, "dev")
+    r = asked.run(SHIM, asked.current)
     assert r.returncode == 26 and r.stdout == "" and "desktop" in r.stderr and r.stderr.count("\n") == 1
     shown = desktop.next()["show"]
     assert SHIM in shown["body"]
     # answered after it had given up, "once" is good for its next try, and for no more
     desktop.say("invoke", shown["id"], "once")
     assert desktop.next() == {"closed": shown["id"]}
-    assert asked.run(SHIM, "dev").returncode == 0
-    assert asked.run(SHIM, "dev").returncode == 26
+    assert asked.run(SHIM, asked.current).returncode == 0
+    assert asked.run(SHIM, asked.current).returncode == 26
 
 
 def test_a_no_is_a_refusal_and_is_not_asked_again_at_once(asked, desktop):
     s = ask(asked)
     desktop.say("invoke", desktop.next()["show"]["id"], "no")
     kind, fields = answer(s)
-    assert kind == ERROR and outcome(fields) == DENIED_BY_USER and b"role dev" in fields[T_MESSAGE]
+    assert kind == ERROR and outcome(fields) == DENIED_BY_USER and f"role {asked.current}".encode() in fields[T_MESSAGE]
     assert "closed" in desktop.next()
-    kind, fields = asked.get()
+    kind, fields = asked.get(asked.current)
     assert kind == ERROR and outcome(fields) == DENIED_BY_USER and desktop.nothing()
-    assert asked.stats("AssumeRoleWithWebIdentity") == 0
+    assert asked.stats("AssumeRoleWithWebIdentity") == asked.before + 0
 
 
 def test_put_away_is_a_no(asked, desktop):
@@ -113,8 +125,9 @@ def test_a_thousand_callers_are_one_question(asked, desktop):
     desktop.say("invoke", shown["id"], "once")
     assert {answer(s)[0] for s in conns} == {CREDENTIALS}
     assert desktop.next() == {"closed": shown["id"]} and desktop.nothing()
-    assert asked.log().count("confirm.asked") == 1 and asked.log().count("confirm.answered") == 1
-    assert asked.stats("AssumeRoleWithWebIdentity") == 1
+    log = asked.log()
+    assert log.count(f"confirm.asked role={asked.current} ") == 1 and log.count(f"confirm.answered role={asked.current} ") == 1
+    assert asked.stats("AssumeRoleWithWebIdentity") == asked.before + 1
 
 
 def test_a_desktop_that_ends_has_not_answered(asked, desktop):
@@ -126,8 +139,8 @@ def test_a_desktop_that_ends_has_not_answered(asked, desktop):
 
 
 def test_no_desktop_no_buttons_no_bus(asked):
-    kind, fields = asked.get()
-    assert kind == ERROR and outcome(fields) == NEEDS_CONFIRMATION and b"valetkey exec dev" in fields[T_MESSAGE]
+    kind, fields = asked.get(asked.current)
+    assert kind == ERROR and outcome(fields) == NEEDS_CONFIRMATION and f"valetkey exec {asked.current}".encode() in fields[T_MESSAGE]
     b = make("confirm = ask\nconfirm_for = 0", bus=False)
     try:
         assert outcome(b.get()[1]) == NEEDS_CONFIRMATION
@@ -148,10 +161,10 @@ def test_no_desktop_no_buttons_no_bus(asked):
 def test_the_terminal_is_asked_where_there_is_one(asked, desktop):
     s = ask(asked, INTERACTIVE)
     kind, fields = parse(s.recv(65536))
-    assert kind == QUESTION and b"role dev" in fields[T_TEXT] and fields[T_CONFIRM_FOR] == u32(900) and T_EXPIRES_IN in fields
+    assert kind == QUESTION and f"role {asked.current}".encode() in fields[T_TEXT] and fields[T_CONFIRM_FOR] == u32(900) and T_EXPIRES_IN in fields
     s.send(frame(ANSWER, (T_ANSWER, u32(A_WHILE))))
     assert answer(s)[0] == CREDENTIALS
-    assert asked.get()[0] == CREDENTIALS and desktop.nothing()
+    assert asked.get(asked.current)[0] == CREDENTIALS and desktop.nothing()
 
 
 def test_a_no_at_the_terminal_and_another_try(asked):
@@ -182,7 +195,7 @@ def test_an_answer_that_is_none(asked, bad):
     s.send(bad)
     kind, fields = answer(s)
     assert kind == ERROR and outcome(fields) == 2
-    assert asked.stats("AssumeRoleWithWebIdentity") == 0
+    assert asked.stats("AssumeRoleWithWebIdentity") == asked.before + 0
 
 
 def test_nobody_answers_a_question_that_was_not_put(asked):
@@ -198,12 +211,45 @@ def test_a_sign_out_forgets_what_was_said(asked, desktop):
     s = ask(asked)
     desktop.say("invoke", desktop.next()["show"]["id"], "while")
     assert answer(s)[0] == CREDENTIALS
-    asked.run(os.path.join(os.path.dirname(SHIM), "valetkey"), "logout")
+    asked.run(CLI, "logout")
     assert asked.sign_in().returncode == 0
     assert "closed" in desktop.next()
     s = ask(asked)
     assert "show" in desktop.next()
     s.close()
+
+
+def on_a_terminal(b, argv, typed, answer_to=b"[n] no: "):
+    """argv with a terminal of its own, at which somebody types that when he is asked; -> exit status, what the terminal showed."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(argv[0], argv, b.env)
+    shown = b""
+    while True:
+        try:
+            more = os.read(fd, 4096)
+        except OSError:  # the terminal is gone with its program
+            break
+        if not more:
+            break
+        shown += more
+        if typed and answer_to in shown:
+            os.write(fd, typed)
+            typed = b""
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")
+
+
+def test_valetkey_asks_at_its_own_terminal(asked, desktop):
+    argv = [CLI, "exec", "--static", asked.current, "--", "/bin/sh", "-c", "echo has-${AWS_ACCESS_KEY_ID:-nothing}"]
+    code, shown = on_a_terminal(asked, argv, b"n\n")
+    assert code == DENIED_BY_USER and "has-" not in shown and f"role {asked.current}" in shown, shown
+    code, shown = on_a_terminal(asked, argv, b"perhaps\n")
+    assert code == DENIED_BY_USER and "has-" not in shown
+    code, shown = on_a_terminal(asked, argv, b"a\n")
+    assert code == 0 and "has-ASIA" in shown and "15 minutes" in shown, shown
+    code, shown = on_a_terminal(asked, argv, b"")  # remembered
+    assert code == 0 and "has-ASIA" in shown and "[n]" not in shown and desktop.nothing()
 
 
 # ---- told afterwards
@@ -217,7 +263,7 @@ def test_notify_tells_once_for_a_program():
             assert b.get()[0] == CREDENTIALS
         shown = n.next()["show"]
         assert "dev" in shown["summary"] and shown["actions"] == [] and shown["urgency"] == 1 and n.nothing()
-        assert b.run(SHIM, "dev").returncode == 0
+        assert b.run(SHIM, b.current).returncode == 0
         assert SHIM in n.next()["show"]["body"]
     finally:
         n.close()
