@@ -44,6 +44,15 @@ static int quote(struct buf *out, enum quote_shell shell, const char *s)
         return r ? r : buf_append_char(out, '\'');
 }
 
+int quote_word(struct buf *out, const char *word)
+{
+        static const char plain[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./:,@%";
+
+        return *word && word[strspn(word, plain)] == 0 ? buf_append_str(out, word)
+                                                       : quote(out, QUOTE_POSIX, word);
+}
+
 int quote_variable(struct buf *out, enum quote_shell shell, const char *name, const char *value)
 {
         static const char *const set[] = {"export %s=", "set -gx %s ", "setenv %s "};

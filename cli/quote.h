@@ -14,5 +14,7 @@ enum quote_shell {
 
 // "posix" (also sh, bash, zsh, dash, ksh), "fish", "csh" (also tcsh). False: no such shell.
 bool quote_find_shell(enum quote_shell *ret, const char *name);
+// A word for a POSIX shell, in quotes only where it needs them.
+int quote_word(struct buf *out, const char *word) _must_check_;
 // value NULL: the line that clears the variable. 0, or the error of the buffer.
 int quote_variable(struct buf *out, enum quote_shell shell, const char *name, const char *value) _must_check_;
