@@ -10,6 +10,7 @@
 #include "role_internal.h"
 
 #include "schedule.h"
+#include "timefmt.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -123,10 +124,15 @@ static void obtained(struct role *r, struct source_result *result)
                 skew = 0;
         lifetime = (result->credentials.expiration_s - skew) * 1000 - c->wall_ms(c);
         if (lifetime <= 0) {
+                char now[TIME_ISO_LEN + 1], end[TIME_ISO_LEN + 1];
+
+                time_format_iso(now, clock_wall_s(c));
+                time_format_iso(end, result->credentials.expiration_s);
                 err_set(&err,
-                        "role %s: the credentials just fetched have expired already; is this machine's "
-                        "clock right?",
-                        r->conf->name);
+                        "role %s: the credentials just fetched expired at %s, by STS; this machine's clock "
+                        "says "
+                        "%s and STS told no time: is the clock right?",
+                        r->conf->name, end, now);
                 failed(r, OUTCOME_CLOCK_SKEW, &err, "");
                 return;
         }

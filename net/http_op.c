@@ -282,6 +282,36 @@ static const char *detail(const struct http_op *op, CURLcode code, char *dst, si
         return err_sanitise(dst, n, s, strlen(s));
 }
 
+// OpenSSL's words for a certificate that this machine's clock is too early, or too late, for.
+#define NOT_YET_VALID 9
+#define HAS_EXPIRED   10
+
+// A certificate that is not valid yet is a wrong clock of ours; one that has expired may as well be the server's fault.
+static enum outcome not_trusted(const struct http_op *op, CURLcode code, struct err *err)
+{
+        char why[160], now[TIME_ISO_LEN + 1];
+        long verdict = 0;
+
+        curl_easy_getinfo(op->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+        time_format_iso(now, clock_wall_s(loop_clock(op->http->loop)));
+        switch (verdict) {
+        case NOT_YET_VALID:
+                err_set(err,
+                        "this machine's clock says %s, when the certificate of %s is not valid yet: set the "
+                        "clock",
+                        now, op->host);
+                return OUTCOME_CLOCK_SKEW;
+        case HAS_EXPIRED:
+                err_set(err, "the certificate of %s has expired, by this machine's clock, which says %s",
+                        op->host, now);
+                return OUTCOME_UNREACHABLE;
+        default:
+                err_set(err, "the certificate of %s is not trusted: %s", op->host,
+                        detail(op, code, why, sizeof why));
+                return OUTCOME_UNREACHABLE;
+        }
+}
+
 static enum outcome unreachable(const struct http_op *op, CURLcode code, struct err *err)
 {
         long proxy_status = 0;
@@ -297,9 +327,7 @@ static enum outcome unreachable(const struct http_op *op, CURLcode code, struct 
                 err_set(err, "%s: there is no such name, or the name service does not answer", op->host);
                 return OUTCOME_UNREACHABLE;
         case CURLE_PEER_FAILED_VERIFICATION:
-                err_set(err, "the certificate of %s is not trusted: %s", op->host,
-                        detail(op, code, why, sizeof why));
-                return OUTCOME_UNREACHABLE;
+                return not_trusted(op, code, err);
         case CURLE_GOT_NOTHING:
         case CURLE_SEND_ERROR:
         case CURLE_RECV_ERROR:

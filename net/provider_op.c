@@ -7,6 +7,8 @@
 // a machine whose clock is wrong is told so, and never talked out of an expiry by a header.
 #include "provider_internal.h"
 
+#include "timefmt.h"
+
 #include <stdio.h>
 
 #define SKEW_WORTH_TELLING_S 60
@@ -150,12 +152,16 @@ static enum outcome rejected(struct provider_op *op, int why, struct err *err)
 
         if ((why == JWT_E_EXPIRED || why == JWT_E_NOT_YET) &&
                 (skew > SKEW_WORTH_TELLING_S || skew < -SKEW_WORTH_TELLING_S)) {
+                char ours[TIME_ISO_LEN + 1], theirs[TIME_ISO_LEN + 1];
+                int64_t now = clock_wall_s(op->provider->clock);
+
+                time_format_iso(ours, now);
+                time_format_iso(theirs, now + skew);
                 err_clear(err);
                 err_set(err,
-                        "this machine's clock is %lld s %s that of %s, so its sign-in cannot be checked: set "
+                        "this machine's clock says %s, that of %s %s, so its sign-in cannot be checked: set "
                         "the clock",
-                        (long long)(skew > 0 ? skew : -skew), skew > 0 ? "behind" : "ahead of",
-                        op->provider->issuer);
+                        ours, op->provider->issuer, theirs);
                 return OUTCOME_CLOCK_SKEW;
         }
         // Nobody's token but this person's: a new refresh token that came with another's is worth nothing.

@@ -15,6 +15,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -364,26 +366,18 @@ static void kept_connections_are_used_again_but_not_for_once(void **state _unuse
         assert_true(server_count(s) >= before + 2);
 }
 
-// A TLS server with a certificate of its own for this name; returns its process.
-static pid_t tls_server(const char *dir, const char *name, char *url, size_t n)
+// A TLS server with what is in the folder; returns its process.
+static pid_t tls_serve(const char *dir, char *url, size_t n)
 {
-        char cert[64], keyfile[64], san[64], line[256] = "";
-        char *req[] = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test",
-                "-days", "2", "-addext", san, "-keyout", keyfile, "-out", cert, NULL};
+        char cert[64], keyfile[64], line[256] = "";
         char *serve[] = {"openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-cert", cert, "-key",
                 keyfile, NULL};
-        int fds[2], status;
+        int fds[2];
         pid_t pid;
         FILE *f;
 
         snprintf(cert, sizeof cert, "%s/cert.pem", dir);
         snprintf(keyfile, sizeof keyfile, "%s/key.pem", dir);
-        snprintf(san, sizeof san, "subjectAltName=%s", name);
-        pid = support_spawn(req, -1, -1);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                return -1;
-        assert_int_equal(status, 0);
         assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
         pid = support_spawn(serve, fds[1], -1);
         assert_true(pid > 0);
@@ -397,6 +391,86 @@ static pid_t tls_server(const char *dir, const char *name, char *url, size_t n)
         assert_int_equal(strncmp(line, "ACCEPT 127.0.0.1:", 17), 0);
         snprintf(url, n, "https://127.0.0.1:%.5s/", line + 17);
         return pid;
+}
+
+// The same with a certificate of its own for this name; -1: there is no openssl program.
+static pid_t tls_server(const char *dir, const char *name, char *url, size_t n)
+{
+        char cert[64], keyfile[64], san[64];
+        char *req[] = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test",
+                "-days", "2", "-addext", san, "-keyout", keyfile, "-out", cert, NULL};
+        int status;
+        pid_t pid;
+
+        snprintf(cert, sizeof cert, "%s/cert.pem", dir);
+        snprintf(keyfile, sizeof keyfile, "%s/key.pem", dir);
+        snprintf(san, sizeof san, "subjectAltName=%s", name);
+        pid = support_spawn(req, -1, -1);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+                return -1;
+        assert_int_equal(status, 0);
+        return tls_serve(dir, url, n);
+}
+
+// A certificate that begins and ends so many seconds from now, which no openssl program of today makes.
+static void make_certificate(const char *dir, long from_s, long until_s)
+{
+        EVP_PKEY *key = EVP_RSA_gen(2048);
+        X509 *x = X509_new();
+        char path[64];
+        FILE *f;
+
+        X509_set_version(x, 2);
+        ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+        X509_gmtime_adj(X509_getm_notBefore(x), from_s);
+        X509_gmtime_adj(X509_getm_notAfter(x), until_s);
+        X509_NAME_add_entry_by_txt(
+                X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"127.0.0.1", -1, -1, 0);
+        X509_set_issuer_name(x, X509_get_subject_name(x));
+        X509_set_pubkey(x, key);
+        assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+        snprintf(path, sizeof path, "%s/cert.pem", dir);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(PEM_write_X509(f, x), 1);
+        fclose(f);
+        snprintf(path, sizeof path, "%s/key.pem", dir);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
+        fclose(f);
+        X509_free(x);
+        EVP_PKEY_free(key);
+}
+
+// A machine that believes it is 1970 is told so, and not that somebody is in the middle.
+static void a_certificate_of_the_future_is_a_wrong_clock_of_ours(void **state _unused_)
+{
+        char dir[] = "/tmp/valetkey-tls-XXXXXX", url[64], path[64];
+
+        if (access("/usr/bin/openssl", X_OK) < 0)
+                skip();
+        assert_non_null(mkdtemp(dir));
+        snprintf(path, sizeof path, "%s/cert.pem", dir);
+        for (int expired = 0; expired < 2; expired++) {
+                pid_t pid;
+
+                make_certificate(dir, expired ? -7200 : 3600, expired ? -3600 : 7200);
+                pid = tls_serve(dir, url, sizeof url);
+                run(&(struct http_request){.url = url, .ca_file = path});
+                assert_int_equal(got.outcome, expired ? OUTCOME_UNREACHABLE : OUTCOME_CLOCK_SKEW);
+                assert_non_null(strstr(got.err, "this machine's clock"));
+                assert_non_null(strstr(got.err, expired ? "has expired" : "not valid yet"));
+                assert_non_null(strstr(got.err, "Z")); // and what time it says
+                assert_false(got.sent);
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+        }
+        unlink(path);
+        snprintf(path, sizeof path, "%s/key.pem", dir);
+        unlink(path);
+        rmdir(dir);
 }
 
 static void tls_trusts_the_named_ca_and_the_right_host_only(void **state _unused_)
@@ -573,6 +647,7 @@ int main(void)
                 T(plain_http_where_tls_is_expected),
                 T(a_proxy_of_the_environment_is_not_for_loopback),
                 T(kept_connections_are_used_again_but_not_for_once),
+                T(a_certificate_of_the_future_is_a_wrong_clock_of_ours),
                 T(tls_trusts_the_named_ca_and_the_right_host_only),
                 T(operations_may_end_and_begin_inside_done),
                 T(no_callback_after_free_at_any_stage),
