@@ -152,7 +152,7 @@ static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keep
         TAILQ_INSERT_TAIL(&service->sign_ins, s, in_service);
         service->n_sign_ins++;
         caller->n_sign_ins++;
-        r = sign_in_join(&s->watch, k, &events, s);
+        r = sign_in_join(&s->watch, k, NULL, &events, s);
         if (r < 0) {
                 bus_sign_in_free(s);
                 return err_trace(r);

@@ -234,13 +234,20 @@ static void on_prompt(void *arg, const struct sign_in_prompt *p)
         struct frame_writer w;
         char text[1024];
 
-        snprintf(text, sizeof text, "To sign in, open %s and enter the code %s", p->uri, p->user_code);
+        if (p->user_code)
+                snprintf(
+                        text, sizeof text, "To sign in, open %s and enter the code %s", p->uri, p->user_code);
+        else
+                snprintf(text, sizeof text, "Sign in with the browser on this machine");
         frame_begin(&w, room, sizeof room, MSG_SIGN_IN);
         frame_put_str(&w, TAG_URI, p->uri);
         frame_put_str(&w, TAG_URI_COMPLETE, p->uri_complete);
         frame_put_str(&w, TAG_USER_CODE, p->user_code);
         frame_put_u32(&w, TAG_EXPIRES_IN, (uint32_t)p->expires_in_s);
         frame_put_str(&w, TAG_TEXT, text);
+        frame_put_str(&w, TAG_FLOW, sign_in_flow_name(p->flow));
+        if (p->flow == SIGN_IN_BROWSER && p->first)
+                frame_put_u32(&w, TAG_OPEN, 1);
         send_frame(c, &w, NULL, false);
 }
 
@@ -273,19 +280,41 @@ static struct keeper *identity_of(struct conn *c, const struct frame *f)
         return o == OUTCOME_OK ? k : NULL;
 }
 
+static bool read_wish(struct sign_in_wish *ret, const struct frame *f)
+{
+        char flow[32];
+        uint32_t port = 0;
+
+        if (!optional_text(f, TAG_FLOW, flow, sizeof flow) ||
+                (frame_find(f, TAG_PORT) && !frame_get_u32(f, TAG_PORT, &port)))
+                return false;
+        *ret = (struct sign_in_wish){
+                strcmp(flow, "browser") == 0 ? SIGN_IN_BROWSER : SIGN_IN_DEVICE, (uint16_t)port};
+        return port <= UINT16_MAX && (!flow[0] || strcmp(flow, sign_in_flow_name(ret->flow)) == 0) &&
+               (!port || ret->flow == SIGN_IN_BROWSER);
+}
+
 static void on_login(struct conn *c, const struct frame *f)
 {
         static const struct sign_in_events events = {.prompt = on_prompt, .done = on_signed_in};
+        struct sign_in_wish wish;
+        struct err err = ERR_INIT;
         struct keeper *k;
-        char flow[32];
+        int r;
 
-        if (!optional_text(f, TAG_FLOW, flow, sizeof flow) || (flow[0] && strcmp(flow, "device") != 0)) {
-                send_error(c, OUTCOME_INVALID_REQUEST, "this broker signs in by the device flow only", NULL);
+        if (!read_wish(&wish, f)) {
+                send_error(c, OUTCOME_INVALID_REQUEST, "the sign-in that is asked for makes no sense", NULL);
                 return;
         }
         k = identity_of(c, f);
-        if (k && sign_in_join(&c->watch, k, &events, c) < 0)
+        r = k ? sign_in_join(&c->watch, k, &wish, &events, c) : 0;
+        if (r < 0 && wish.flow == SIGN_IN_BROWSER) {
+                err_set(&err, "cannot wait for the browser on port %u: %s", wish.port, strerror(-r));
+                send_error(c, r == -EADDRINUSE || r == -EACCES ? OUTCOME_MISCONFIGURED : OUTCOME_INTERNAL,
+                        err.text, NULL);
+        } else if (r < 0) {
                 send_error(c, OUTCOME_INTERNAL, NULL, NULL);
+        }
 }
 
 static void on_signed_out(void *arg)
@@ -376,7 +405,7 @@ static const struct request {
 } requests[] = {
         {MSG_GET_CREDENTIALS, on_get_credentials, NULL, {TAG_ROLE, TAG_MIN_TTL, TAG_INTERACTIVE}, 3},
         {MSG_STATUS, on_status, may_manage, {0}, 0},
-        {MSG_LOGIN, on_login, may_sign_in, {TAG_IDENTITY, TAG_FLOW}, 2},
+        {MSG_LOGIN, on_login, may_sign_in, {TAG_IDENTITY, TAG_FLOW, TAG_PORT}, 3},
         {MSG_LOGOUT, on_logout, may_manage, {TAG_IDENTITY}, 1},
         {MSG_REFRESH, on_refresh, may_manage, {TAG_ROLE}, 1},
 };

@@ -4,8 +4,11 @@
 // that joining late is no special case: what has not been said to a watcher yet is said then.
 #include "sign_in.h"
 
+#include "callback.h"
 #include "json.h"
 #include "log.h"
+
+#define BROWSER_PATIENCE_MS (10 * 60 * INT64_C(1000)) // as the provider's operation has it
 
 struct sign_in_watch {
         struct sign_in *flow;
@@ -17,15 +20,22 @@ struct sign_in_watch {
 
 struct sign_in {
         struct keeper *keeper;
+        enum sign_in_flow flow;
         struct provider_op *op;
+        struct callback *callback; // SIGN_IN_BROWSER: what the browser comes back to, until it was told
         struct timer *tell;
         struct sign_in_watch *watches;
-        bool has_prompt, ended;
+        bool has_prompt, shown, ended;
         char *uri, *uri_complete, *user_code;
         int64_t expires_boot_ms;
         enum outcome outcome;
         struct err err;
 };
+
+const char *sign_in_flow_name(enum sign_in_flow f)
+{
+        return f == SIGN_IN_BROWSER ? "browser" : "device";
+}
 
 static int64_t boot_now(const struct sign_in *f)
 {
@@ -44,6 +54,7 @@ static struct sign_in *flow_free(struct sign_in *f)
         if (*slot == f)
                 *slot = NULL;
         provider_op_free(f->op);
+        callback_end(f->callback, false, keeper_get_config(f->keeper)->name, "The sign-in was cancelled.");
         if (f->tell)
                 timer_free(f->tell);
         free(f->uri);
@@ -71,13 +82,15 @@ static bool tell_one(struct sign_in *f)
                 if (f->has_prompt && !f->ended && !w->prompted) {
                         int64_t left = (f->expires_boot_ms - boot_now(f)) / 1000;
                         struct sign_in_prompt p = {
+                                .flow = f->flow,
+                                .first = !f->shown,
                                 .uri = f->uri,
                                 .uri_complete = f->uri_complete,
                                 .user_code = f->user_code,
                                 .expires_in_s = left > 0 ? left : 0,
                         };
 
-                        w->prompted = true;
+                        w->prompted = f->shown = true;
                         w->events->prompt(w->arg, &p); // may leave, and with it end the flow
                         return true;
                 }
@@ -114,6 +127,22 @@ static int dup_or_null(char **dst, const char *s)
         return s && !*dst ? -ENOMEM : 0;
 }
 
+static void tell_browser(struct sign_in *f)
+{
+        const struct grant *g = keeper_get_grant(f->keeper);
+        char text[ERR_MAX + 100];
+
+        if (f->outcome == OUTCOME_OK)
+                snprintf(text, sizeof text,
+                        "You are signed in as %s. Your programs have AWS credentials now; you can close this "
+                        "tab.",
+                        g ? g->display : "yourself");
+        else
+                snprintf(text, sizeof text, "%s", f->err.text);
+        f->callback =
+                callback_end(f->callback, f->outcome == OUTCOME_OK, keeper_get_config(f->keeper)->name, text);
+}
+
 static void end(struct sign_in *f, enum outcome o, const struct err *err)
 {
         f->ended = true;
@@ -121,6 +150,7 @@ static void end(struct sign_in *f, enum outcome o, const struct err *err)
         if (o != OUTCOME_OK)
                 err_set(&f->err, "sign-in to identity %s: %s", keeper_get_config(f->keeper)->name,
                         err && err->text[0] ? err->text : outcome_info(o)->text);
+        tell_browser(f);
         timer_arm_in(f->tell, 0);
 }
 
@@ -197,8 +227,8 @@ static void take_result(struct sign_in *f, struct provider_result *result)
                 end(f, r == -EBADMSG ? OUTCOME_BAD_ANSWER : OUTCOME_INTERNAL, &err);
                 return;
         }
-        log_event(
-                LOG_E_NOTICE, "signin.done", "identity=%s issuer=%s flow=%s", g.identity, g.issuer, "device");
+        log_event(LOG_E_NOTICE, "signin.done", "identity=%s issuer=%s flow=%s", g.identity, g.issuer,
+                sign_in_flow_name(f->flow));
         keeper_put(f->keeper, &g);
         grant_deinit(&g);
         end(f, OUTCOME_OK, NULL);
@@ -213,7 +243,40 @@ static void on_done(void *arg, struct provider_result *result)
         f->op = provider_op_free(f->op); // and with it the result
 }
 
-static int flow_new(struct sign_in **ret, struct keeper *k)
+static void on_open(void *arg, const char *url)
+{
+        struct sign_in *f = arg;
+
+        if (dup_or_null(&f->uri, url) < 0) {
+                end(f, OUTCOME_INTERNAL, NULL);
+                return;
+        }
+        f->expires_boot_ms = boot_now(f) + BROWSER_PATIENCE_MS;
+        f->has_prompt = true;
+        timer_arm_in(f->tell, 0);
+}
+
+static int on_query(void *arg, const char *query, size_t n)
+{
+        struct sign_in *f = arg;
+
+        return f->op && !f->ended ? provider_code_answer(f->op, query, n) : -EPERM;
+}
+
+static int start_browser(struct sign_in *f, const struct sign_in_wish *wish)
+{
+        static const struct callback_events events = {.query = on_query};
+        const struct config_identity *conf = keeper_get_config(f->keeper);
+        int r = callback_new(&f->callback, keeper_get_loop(f->keeper), conf->callback_host,
+                wish->port ? wish->port : (uint16_t)conf->callback_port, &events, f);
+
+        if (r < 0)
+                return r;
+        return provider_code_start(&f->op, keeper_get_provider(f->keeper), callback_redirect_uri(f->callback),
+                on_open, on_done, f);
+}
+
+static int flow_new(struct sign_in **ret, struct keeper *k, const struct sign_in_wish *wish)
 {
         struct sign_in *f = calloc(1, sizeof *f);
         int r;
@@ -221,9 +284,12 @@ static int flow_new(struct sign_in **ret, struct keeper *k)
         if (!f)
                 return -ENOMEM;
         f->keeper = k;
+        f->flow = wish ? wish->flow : SIGN_IN_DEVICE;
         r = timer_new(&f->tell, keeper_get_loop(k), on_tell, f);
         if (r == 0)
-                r = provider_device_start(&f->op, keeper_get_provider(k), on_prompt, on_done, f);
+                r = f->flow == SIGN_IN_BROWSER
+                            ? start_browser(f, wish)
+                            : provider_device_start(&f->op, keeper_get_provider(k), on_prompt, on_done, f);
         if (r < 0) {
                 flow_free(f);
                 return err_trace(r);
@@ -233,7 +299,8 @@ static int flow_new(struct sign_in **ret, struct keeper *k)
         return 0;
 }
 
-int sign_in_join(struct sign_in_watch **ret, struct keeper *k, const struct sign_in_events *events, void *arg)
+int sign_in_join(struct sign_in_watch **ret, struct keeper *k, const struct sign_in_wish *wish,
+        const struct sign_in_events *events, void *arg)
 {
         struct sign_in *f = *keeper_sign_in_slot(k);
         struct sign_in_watch *w = calloc(1, sizeof *w);
@@ -242,7 +309,7 @@ int sign_in_join(struct sign_in_watch **ret, struct keeper *k, const struct sign
         if (!w)
                 return -ENOMEM;
         if (!f) {
-                r = flow_new(&f, k);
+                r = flow_new(&f, k, wish);
                 if (r < 0) {
                         free(w);
                         return err_trace(r);

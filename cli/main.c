@@ -15,7 +15,9 @@ static const struct verb {
         int (*run)(struct cli *cli, int argc, char *argv[]);
         const char *synopsis, *what;
 } verbs[] = {
-        {"login", cmd_login, "login [--device] [--json] [IDENTITY]", "sign in"},
+        {"login", cmd_login,
+                "login [--browser [--callback-port PORT] | --device] [--if-needed] [--json] [IDENTITY]",
+                "sign in"},
         {"logout", cmd_logout, "logout [--json] [IDENTITY]", "forget the sign-in and the role sessions"},
         {"status", cmd_status, "status [--json]", "who is signed in, which role sessions are held"},
         {"roles", cmd_roles, "roles [--json]", "the roles that are configured"},

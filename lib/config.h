@@ -33,6 +33,8 @@ struct config_identity {
         bool id_token_file;        // its ID token is kept in a file for programs; one identity at most
         bool revocation_per_grant; // revocation = per-grant | none (default none)
         enum logout_policy logout;
+        char *callback_host;    // of the address a browser comes back to; "127.0.0.1"
+        unsigned callback_port; // 0: any
         int64_t max_grant_age_s; // longest time since the sign-in; 0: no limit, which is never so with LOGOUT_KEEP
 };
 

@@ -242,6 +242,8 @@ static int finish_identity(struct builder *b, size_t i)
                                 b, s, "id_token_file", "there is one such file, and another identity has it");
         if (id->logout == LOGOUT_KEEP && !id->max_grant_age_s)
                 id->max_grant_age_s = KEPT_GRANT_AGE_S;
+        if (config_inherit(&id->callback_host, "127.0.0.1") < 0)
+                return -ENOMEM;
         return config_inherit(&id->groups_claim, "groups");
 }
 

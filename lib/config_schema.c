@@ -110,17 +110,29 @@ static int set_age(void *field, const char *value, struct err *err)
                 "must be 0 (no limit) or a time like 12h or 30d, at least 60s", err);
 }
 
-static int set_count(void *field, const char *value, struct err *err)
+static int set_number(
+        void *field, const char *value, unsigned min, unsigned max, const char *what, struct err *err)
 {
         unsigned v = 0, *u = field;
         size_t n = strspn(value, "0123456789");
 
-        for (size_t i = 0; i < n && i < 5; i++)
+        for (size_t i = 0; i < n && i < 6; i++)
                 v = v * 10 + (unsigned)(value[i] - '0');
-        if (value[n] || n == 0 || n > 4 || v < 1 || v > 4096)
-                return wrong(err, "must be a number from 1 to 4096");
+        if (value[n] || n == 0 || n > 5 || v < min || v > max)
+                return wrong(err, what);
         *u = v;
         return 0;
+}
+
+static int set_count(void *field, const char *value, struct err *err)
+{
+        return set_number(field, value, 1, 4096, "must be a number from 1 to 4096", err);
+}
+
+// A user's program: the ports below are the system's.
+static int set_port(void *field, const char *value, struct err *err)
+{
+        return set_number(field, value, 1024, 65535, "must be a port from 1024 to 65535", err);
 }
 
 // Words between blanks; at least one, none twice.
@@ -271,6 +283,14 @@ static int set_revocation(void *field, const char *value, struct err *err)
         return 0;
 }
 
+// How a loopback address may be written in a redirect URI (RFC 8252 7.3 and 8.3).
+static int set_callback_host(void *field, const char *value, struct err *err)
+{
+        if (strcmp(value, "127.0.0.1") != 0 && strcmp(value, "localhost") != 0 && strcmp(value, "[::1]") != 0)
+                return wrong(err, "must be 127.0.0.1, localhost or [::1]");
+        return set_text(field, value, err);
+}
+
 static const char *const logout_names[] = {
         [LOGOUT_WIPE] = "wipe",
         [LOGOUT_KEEP] = "keep",
@@ -356,6 +376,8 @@ static const struct config_key keys[] = {
         I("revocation",                  revocation_per_grant,        false, false, set_revocation),
         I("logout",                      logout,                      false, false, set_logout),
         I("id_token_file",               id_token_file,               false, false, set_bool),
+        I("callback_host",               callback_host,               false, false, set_callback_host),
+        I("callback_port",               callback_port,               false, false, set_port),
         I("max_grant_age",               max_grant_age_s,             false, false, set_grant_age),
 
         A("alias",                       alias,                       false, false, set_alias),
@@ -482,6 +504,7 @@ void config_identity_deinit(struct config_identity *i)
         free(i->username_strip);
         free_words(i->allow_groups);
         free(i->groups_claim);
+        free(i->callback_host);
         free(i->roles_claim);
 }
 

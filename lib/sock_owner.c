@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -17,13 +18,19 @@ _Static_assert(SOCK_DIAG_REQUEST_N == sizeof(struct nlmsghdr) + sizeof(struct in
 
 #define MAPPED htonl(0xffffu)
 
+// A listening socket has no other end.
+static const struct in6_addr *remote_six(const struct sock_tuple *t)
+{
+        return t->remote_port ? &in6addr_loopback : &in6addr_any;
+}
+
 void sock_diag_request(uint8_t dst[SOCK_DIAG_REQUEST_N], const struct sock_tuple *t, uint32_t seq)
 {
         struct nlmsghdr h = {.nlmsg_len = SOCK_DIAG_REQUEST_N,
                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                 .nlmsg_flags = NLM_F_REQUEST,
                 .nlmsg_seq = seq};
-        struct inet_diag_req_v2 q = {.sdiag_family = AF_INET,
+        struct inet_diag_req_v2 q = {.sdiag_family = t->six ? AF_INET6 : AF_INET,
                 .sdiag_protocol = IPPROTO_TCP,
                 .idiag_states = UINT32_MAX,
                 .id = {.idiag_sport = htons(t->local_port),
@@ -32,6 +39,10 @@ void sock_diag_request(uint8_t dst[SOCK_DIAG_REQUEST_N], const struct sock_tuple
                         .idiag_dst = {htonl(t->remote)},
                         .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}};
 
+        if (t->six) {
+                memcpy(q.id.idiag_src, &in6addr_loopback, sizeof q.id.idiag_src);
+                memcpy(q.id.idiag_dst, remote_six(t), sizeof q.id.idiag_dst);
+        }
         memcpy(dst, &h, sizeof h);
         memcpy(dst + sizeof h, &q, sizeof q);
 }
@@ -43,11 +54,20 @@ static bool is_address(uint8_t family, const __be32 a[4], uint32_t address)
         return family == AF_INET6 && a[0] == 0 && a[1] == 0 && a[2] == MAPPED && a[3] == htonl(address);
 }
 
+static bool are_addresses(const struct inet_diag_msg *m, const struct sock_tuple *t)
+{
+        if (t->six)
+                return m->idiag_family == AF_INET6 &&
+                       memcmp(m->id.idiag_src, &in6addr_loopback, sizeof m->id.idiag_src) == 0 &&
+                       memcmp(m->id.idiag_dst, remote_six(t), sizeof m->id.idiag_dst) == 0;
+        return is_address(m->idiag_family, m->id.idiag_src, t->local) &&
+               is_address(m->idiag_family, m->id.idiag_dst, t->remote);
+}
+
 static bool is_it(const struct inet_diag_msg *m, const struct sock_tuple *t)
 {
-        return is_address(m->idiag_family, m->id.idiag_src, t->local) &&
-               is_address(m->idiag_family, m->id.idiag_dst, t->remote) &&
-               m->id.idiag_sport == htons(t->local_port) && m->id.idiag_dport == htons(t->remote_port);
+        return are_addresses(m, t) && m->id.idiag_sport == htons(t->local_port) &&
+               m->id.idiag_dport == htons(t->remote_port);
 }
 
 // The attributes behind the message: of interest is one.
@@ -164,7 +184,7 @@ static bool read_decimal(const char *s, size_t n, uint64_t *ret)
 }
 
 // The kernel prints the words of an address as it has them in memory.
-static bool is_end(const char *s, size_t n, bool v6, uint32_t address, uint16_t port)
+static bool is_end(const char *s, size_t n, bool v6, bool six, uint32_t address, uint16_t port)
 {
         uint32_t word[4], p;
         size_t words = v6 ? 4 : 1;
@@ -174,6 +194,8 @@ static bool is_end(const char *s, size_t n, bool v6, uint32_t address, uint16_t 
         for (size_t i = 0; i < words; i++)
                 if (!read_hex(s + i * 8, 8, &word[i]))
                         return false;
+        if (six)
+                return v6 && memcmp(word, &in6addr_loopback, sizeof word) == 0;
         if (v6 && (word[0] || word[1] || word[2] != MAPPED))
                 return false;
         return word[words - 1] == htonl(address);
@@ -191,8 +213,8 @@ static bool read_line(
                 if (!word[i])
                         return false;
         }
-        if (!is_end(word[1], n[1], v6, t->local, t->local_port) ||
-                !is_end(word[2], n[2], v6, t->remote, t->remote_port))
+        if (!is_end(word[1], n[1], v6, t->six, t->local, t->local_port) ||
+                !is_end(word[2], n[2], v6, t->six, t->remote, t->remote_port))
                 return false;
         if (n[3] != 2 || memcmp(word[3], "01", 2) != 0 || !read_decimal(word[7], n[7], &uid) ||
                 !read_decimal(word[9], n[9], &inode) || uid > UINT32_MAX || inode == 0)

@@ -13,6 +13,7 @@
 struct sock_tuple {
         uint32_t local, remote;
         uint16_t local_port, remote_port;
+        bool six; // both addresses are ::1, and the two above mean nothing
 };
 
 struct sock_owner {

@@ -20,21 +20,37 @@ struct peer_owner {
         uint32_t seq;
 };
 
+union address {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+};
+
+static bool is_six(const union address *a)
+{
+        return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->six.sin6_addr);
+}
+
 // The end at the other side of fd, as it sees itself.
 static int tuple_of(struct sock_tuple *ret, int fd, bool listening)
 {
-        struct sockaddr_in here = {0}, there = {0};
+        union address here = {0}, there = {0};
         socklen_t n = sizeof here, m = sizeof there;
 
-        if (getsockname(fd, (struct sockaddr *)&here, &n) < 0 ||
-                (!listening && getpeername(fd, (struct sockaddr *)&there, &m) < 0))
+        if (getsockname(fd, &here.any, &n) < 0 || (!listening && getpeername(fd, &there.any, &m) < 0))
                 return SOCK_OWNER_E_NONE;
-        if (here.sin_family != AF_INET || (!listening && there.sin_family != AF_INET))
+        if (is_six(&here) && (listening || is_six(&there))) {
+                *ret = (struct sock_tuple){.six = true,
+                        .local_port = ntohs(there.six.sin6_port),
+                        .remote_port = ntohs(here.six.sin6_port)};
+                return 0;
+        }
+        if (here.any.sa_family != AF_INET || (!listening && there.any.sa_family != AF_INET))
                 return SOCK_OWNER_E_UNCLEAR;
-        *ret = (struct sock_tuple){.local = ntohl(there.sin_addr.s_addr),
-                .local_port = ntohs(there.sin_port),
-                .remote = ntohl(here.sin_addr.s_addr),
-                .remote_port = ntohs(here.sin_port)};
+        *ret = (struct sock_tuple){.local = ntohl(there.four.sin_addr.s_addr),
+                .local_port = ntohs(there.four.sin_port),
+                .remote = ntohl(here.four.sin_addr.s_addr),
+                .remote_port = ntohs(here.four.sin_port)};
         return 0;
 }
 
@@ -137,7 +153,7 @@ static bool works(struct peer_owner *p, int listen_fd)
 
         if (tuple_of(&t, listen_fd, true) != 0)
                 return false;
-        here = (struct sock_tuple){.local = t.remote, .local_port = t.remote_port};
+        here = (struct sock_tuple){.local = t.remote, .local_port = t.remote_port, .six = t.six};
         return ask_kernel(p, &here, &owner) == SOCK_OWNER_E_CLOSED; // found, and listening
 }
 

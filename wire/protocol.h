@@ -28,8 +28,9 @@ enum msg_type {
         MSG_CREDENTIALS = 33,     // ← json: the credential_process document, whole
         MSG_STATUS = 34,          // → (nothing): ← MSG_JSON
         MSG_JSON = 35,            // ← json
-        MSG_LOGIN = 36,           // → identity?, flow?: ← MSG_SIGN_IN, later MSG_OK or MSG_ERROR
-        MSG_SIGN_IN = 37,  // ← uri, uri_complete?, user_code, expires_in, text: show this to the person
+        MSG_LOGIN = 36,           // → identity?, flow?, port?: ← MSG_SIGN_IN, later MSG_OK or MSG_ERROR
+        MSG_SIGN_IN =
+                37, // ← uri, uri_complete?, user_code?, expires_in, text, flow, open?: show this to the person
         MSG_LOGOUT = 38,   // → identity?: ← MSG_OK
         MSG_REFRESH = 39,  // → role?: drop what is cached and fetch anew; ← MSG_OK
         MSG_QUESTION = 40, // ← text, expires_in, confirm_for: ask the person
@@ -66,6 +67,7 @@ enum msg_tag {
         TAG_INTERACTIVE = 23, // u32, 1: this program has a terminal and can ask its person there
         TAG_ANSWER = 24,      // u32, enum confirm_answer
         TAG_CONFIRM_FOR = 25, // u32, seconds that "for a while" would hold; 0: not offered
+        TAG_OPEN = 26,        // u32, 1: of many who wait this one opens the browser
 };
 
 enum confirm_answer {
