@@ -57,13 +57,13 @@ class Manager:
                 os.close(self.store.pop(said["FDNAME"]))
             self.said.append(said)
 
-    def start(self):
-        """As systemd starts it: the socket first, then what the store has."""
+    def start(self, prefix=()):
+        """As systemd starts it: the socket first, then what the store has. prefix: words before the command."""
         fds = [("valetkey-broker.socket", self.listen.fileno())] + list(self.store.items())
         high = [os.dup(fd) for _, fd in fds]  # well above those they are moved to
         moves = " ".join(f"{3 + i}<&{fd}" for i, fd in enumerate(high))
         b, before = self.broker, sum("READY" in s for s in self.said)
-        b.proc = subprocess.Popen(["bash", "-c", f'exec {moves}; export LISTEN_PID=$$; exec "$@"', "sh", BROKER, "--config", b.config,
+        b.proc = subprocess.Popen([*prefix, "bash", "-c", f'exec {moves}; export LISTEN_PID=$$; exec "$@"', "sh", BROKER, "--config", b.config,
                                    "--claim-socket", b.claim, "--server-uid", str(os.geteuid())],
                                   env=dict(b.env, LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=":".join(n for n, _ in fds)), pass_fds=high,
                                   stdin=subprocess.DEVNULL, stderr=open(b.log_path, "a", encoding="utf-8"))
