@@ -18,17 +18,6 @@
 #define FAR_MS        (INT64_C(1) << 43) // beyond anybody's clock, within the kernel's
 #define STEP_NOISE_MS 500                // less is no step: suspend leaves the clocks a moment apart
 
-struct timer {
-        struct loop *loop;
-        void (*cb)(void *arg);
-        void *arg;
-        struct timer *next; // in the queue
-        enum timer_clock clock;
-        bool armed;
-        int64_t due_ms;
-        uint64_t seq;
-};
-
 static const clockid_t clock_ids[TIMER_CLOCKS] = {CLOCK_BOOTTIME, CLOCK_REALTIME};
 
 static int64_t now_ms(const struct loop *l, enum timer_clock c)
@@ -54,7 +43,7 @@ static void set_fd(struct loop *l, enum timer_clock c, int64_t due_ms)
         // happen to a descriptor and a time of ours.
         if (errno != ECANCELED)
                 abort();
-        if (q->first || l->on_time) {
+        if (q->n || l->on_time) {
                 l->stepped = true;
                 set_fd(l, c, 0);
         }
@@ -64,16 +53,17 @@ static void set_fd(struct loop *l, enum timer_clock c, int64_t due_ms)
 static void queue_set(struct loop *l, enum timer_clock c)
 {
         struct timer_queue *q = &l->queues[c];
-        int64_t due = q->first ? q->first->due_ms : c == TIMER_WALL && l->on_time ? FAR_MS : INT64_MAX;
+        const struct timer *first = timer_queue_first(q);
+        int64_t due = first ? first->due_ms : c == TIMER_WALL && l->on_time ? FAR_MS : INT64_MAX;
 
         if (l->fake) {
-                if (q->first && due <= now_ms(l, c))
+                if (first && due <= now_ms(l, c))
                         event_active(l->due_now, EV_TIMEOUT, 1);
                 return;
         }
         // What is due needs no descriptor: setting one costs more than all the rest of a turn. (libevent's timer of 0
         // fires after the next look at the descriptors, so one that re-arms itself starves nobody.)
-        if (c == TIMER_BOOT && q->first && due <= now_ms(l, c)) {
+        if (c == TIMER_BOOT && first && due <= now_ms(l, c)) {
                 event_add(l->due_now, &(struct timeval){0});
                 return;
         }
@@ -87,45 +77,46 @@ static void queue_set(struct loop *l, enum timer_clock c)
 
 static void unlink_timer(struct timer *t)
 {
-        struct timer **p = &t->loop->queues[t->clock].first;
-
-        while (*p != t)
-                p = &(*p)->next;
-        *p = t->next;
+        if (t->link) {
+                *t->link = t->next;
+                if (t->next)
+                        t->next->link = t->link;
+                t->link = NULL;
+        } else {
+                timer_queue_remove(&t->loop->queues[t->clock], t);
+        }
         t->armed = false;
 }
 
 static void arm(struct timer *t, enum timer_clock c, int64_t due_ms)
 {
-        struct timer **p = &t->loop->queues[c].first;
-
         timer_disarm(t);
         t->clock = c;
         t->due_ms = due_ms;
         t->seq = ++t->loop->timer_seq;
         t->armed = true;
-        while (*p && (*p)->due_ms <= due_ms)
-                p = &(*p)->next;
-        t->next = *p;
-        *p = t;
+        timer_queue_add(&t->loop->queues[c], t);
         queue_set(t->loop, c);
 }
 
-static struct timer *next_due(struct loop *l, uint64_t before)
+// Takes those that are due out of the queues, so that one which is armed meanwhile, for now even, has to wait its turn.
+static void collect_due(struct loop *l)
 {
+        struct timer **link = &l->firing;
+
         for (size_t c = 0; c < TIMER_CLOCKS; c++) {
                 int64_t now = now_ms(l, (enum timer_clock)c);
+                struct timer *t;
 
-                for (struct timer *t = l->queues[c].first; t; t = t->next) {
-                        bool due = t->due_ms <= now || (c == TIMER_WALL && l->stepped);
-
-                        if (due && t->seq <= before)
-                                return t;
-                        if (!due)
-                                break;
+                while ((t = timer_queue_first(&l->queues[c])) &&
+                        (t->due_ms <= now || (c == TIMER_WALL && l->stepped))) {
+                        timer_queue_remove(&l->queues[c], t);
+                        t->next = NULL;
+                        t->link = link;
+                        *link = t;
+                        link = &t->next;
                 }
         }
-        return NULL;
 }
 
 static int64_t wall_offset(const struct loop *l)
@@ -159,13 +150,13 @@ void loop_on_time(struct loop *l, void (*cb)(int64_t stepped_ms, void *arg), voi
 
 bool timers_fire(struct loop *l)
 {
-        uint64_t before = l->timer_seq;
         bool fired = false, stepped;
         struct timer *t;
 
         look_for_step(l);
         stepped = l->stepped;
-        while ((t = next_due(l, before))) {
+        collect_due(l);
+        while ((t = l->firing)) {
                 unlink_timer(t);
                 fired = true;
                 t->cb(t->arg); // may free t, or any other
@@ -184,7 +175,7 @@ int64_t timers_wait_ms(const struct loop *l)
         int64_t wait = INT64_MAX;
 
         for (size_t c = 0; c < TIMER_CLOCKS; c++) {
-                const struct timer *t = l->queues[c].first;
+                const struct timer *t = timer_queue_first(&l->queues[c]);
                 int64_t left = t ? t->due_ms - now_ms(l, (enum timer_clock)c) : INT64_MAX;
 
                 if (left < wait)
@@ -244,6 +235,7 @@ void timers_deinit(struct loop *l)
                         event_free(l->queues[c].event);
                 if (l->queues[c].fd >= 0)
                         close(l->queues[c].fd);
+                free(l->queues[c].heap);
         }
         if (l->due_now)
                 event_free(l->due_now);
@@ -252,11 +244,16 @@ void timers_deinit(struct loop *l)
 // ret: freed by timer_free, before the loop. cb and arg are borrowed. 0 or -ENOMEM.
 int timer_new(struct timer **ret, struct loop *l, void (*cb)(void *arg), void *arg)
 {
-        struct timer *t = calloc(1, sizeof *t);
+        struct timer *t;
 
+        for (size_t c = 0; c < TIMER_CLOCKS; c++)
+                if (timer_queue_reserve(&l->queues[c], l->n_timers + 1) < 0)
+                        return -ENOMEM;
+        t = calloc(1, sizeof *t);
         if (!t)
                 return -ENOMEM;
         *t = (struct timer){.loop = l, .cb = cb, .arg = arg};
+        l->n_timers++;
         *ret = t;
         return 0;
 }
@@ -264,8 +261,10 @@ int timer_new(struct timer **ret, struct loop *l, void (*cb)(void *arg), void *a
 // Also from its own callback, and from another timer's.
 struct timer *timer_free(struct timer *t)
 {
-        if (t)
-                timer_disarm(t);
+        if (!t)
+                return NULL;
+        timer_disarm(t);
+        t->loop->n_timers--;
         free(t);
         return NULL;
 }

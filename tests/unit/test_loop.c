@@ -113,6 +113,73 @@ static void callbacks_may_rearm_free_and_disarm(void **state)
         loop_free(l);
 }
 
+#define CROWD 10000
+
+struct member {
+        struct timer *t;
+        const struct clock_fake *clock;
+        int64_t due_boot_ms; // 0: disarmed
+        struct crowd *crowd;
+};
+
+struct crowd {
+        struct member m[CROWD];
+        int64_t last_ms;
+        unsigned fired, wrong;
+};
+
+static void on_member(void *arg)
+{
+        struct member *m = arg;
+
+        m->crowd->fired++;
+        m->crowd->wrong += m->due_boot_ms != m->clock->boot_now_ms || m->due_boot_ms < m->crowd->last_ms;
+        m->crowd->last_ms = m->due_boot_ms;
+        m->due_boot_ms = 0;
+}
+
+// Armed, armed again, disarmed and freed in no order: each of those left fires once, at its moment.
+static void ten_thousand_fire_each_at_its_moment(void **state _unused_)
+{
+        static struct crowd crowd;
+        struct clock_fake c;
+        struct loop *l;
+        unsigned want = 0, x = 1;
+
+        clock_fake_init(&c, 1000);
+        assert_int_equal(loop_new(&l, &c.clock), 0);
+        for (size_t i = 0; i < CROWD; i++) {
+                crowd.m[i] = (struct member){.clock = &c, .crowd = &crowd};
+                assert_int_equal(timer_new(&crowd.m[i].t, l, on_member, &crowd.m[i]), 0);
+        }
+        for (size_t k = 0; k < (size_t)3 * CROWD; k++) {
+                struct member *m = &crowd.m[(x = x * 1103515245 + 12345) / 65536 % CROWD];
+                int64_t in = (x = x * 1103515245 + 12345) / 65536 % 5000 + 1;
+
+                if (in % 4 == 0) {
+                        timer_disarm(m->t);
+                        m->due_boot_ms = 0;
+                } else {
+                        timer_arm_in(m->t, in);
+                        m->due_boot_ms = c.boot_now_ms + in;
+                }
+        }
+        for (size_t i = 0; i < CROWD; i++) {
+                if (i % 10 == 0) {
+                        crowd.m[i].t = timer_free(crowd.m[i].t);
+                        crowd.m[i].due_boot_ms = 0;
+                }
+                want += crowd.m[i].due_boot_ms != 0;
+        }
+        assert_true(want > CROWD / 2);
+        loop_turn(l, &c, 6000);
+        assert_int_equal(crowd.fired, want);
+        assert_int_equal(crowd.wrong, 0);
+        for (size_t i = 0; i < CROWD; i++)
+                timer_free(crowd.m[i].t);
+        loop_free(l);
+}
+
 static void later_runs_without_time_and_does_not_starve(void **state)
 {
         struct clock_fake c;
@@ -507,6 +574,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(timers_fire_in_order_and_only_when_time_moves),
                 cmocka_unit_test(callbacks_may_rearm_free_and_disarm),
+                cmocka_unit_test(ten_thousand_fire_each_at_its_moment),
                 cmocka_unit_test(later_runs_without_time_and_does_not_starve),
                 cmocka_unit_test(a_stepped_wall_clock_wakes_wall_timers_only),
                 cmocka_unit_test(steps_of_the_clock_are_told_in_both_directions),
