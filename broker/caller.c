@@ -108,17 +108,18 @@ static void take_id(struct caller *c, const struct app_id *id)
 
 static int look(struct caller *c, struct app_id *id, int proc)
 {
-        cleanup_free char *room = malloc(FILE_MAX);
+        cleanup_free char *room = NULL;
         struct stat st;
         int r;
 
-        if (!room)
-                return -ENOMEM;
         if (fstat(proc, &st) < 0)
                 return -errno;
         // A process that is not dumpable belongs to root here: what it is cannot be seen.
         if (st.st_uid != c->uid)
                 return -EACCES;
+        room = malloc(FILE_MAX);
+        if (!room)
+                return -ENOMEM;
         r = look_cgroup(id, proc, room);
         if (r == 0)
                 r = look_root(id, proc, room);

@@ -178,9 +178,10 @@ bool handout_now(struct broker *b, const struct handout_request *q, struct role_
 
 static void end_with(struct handout *h, enum outcome o)
 {
-        const struct role_answer a = {.outcome = o, .message = h->err.text, .request_id = ""};
+        const struct err said = h->err; // outlives h, which is freed inside
+        const struct role_answer a = {.outcome = o, .message = said.text, .request_id = ""};
 
-        h->done(h->arg, &a); // may free h
+        h->done(h->arg, &a);
 }
 
 static void on_answer(void *arg, const struct role_answer *a)
