@@ -17,6 +17,7 @@
 #define BACKLOG    256
 #define ACCEPTS    8 // in one turn of the loop, which has other doors
 #define SWEEP_MS   1000
+#define AGAIN_MS   500
 #define PAUSE_MS   100 // out of descriptors: look again then, instead of spinning
 #define TOKEN_N    32
 #define TOKEN_LEN  43
@@ -92,16 +93,27 @@ static int port_of(int fd, uint16_t *ret)
         return 0;
 }
 
-// No answer leaves this machine, whatever routes there are; and an answer is one packet, which shall not wait for others.
+// No answer leaves this machine, whatever routes there are; an answer is one packet, which shall not wait for others; and a
+// connection that only the other end holds on to is forgotten after a second.
 static int prepare(int fd)
 {
         const int one = 1;
 
         return setsockopt(fd, IPPROTO_IP, IP_TTL, &one, sizeof one) < 0 ||
                                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
+                               setsockopt(fd, IPPROTO_TCP, TCP_LINGER2, &one, sizeof one) < 0 ||
                                listen(fd, BACKLOG) < 0
                        ? -errno
                        : 0;
+}
+
+// A connection of the broker before us is not quite over: the port is ours all the same. Takes fd.
+static void wait_for(struct endpoint *e, int fd)
+{
+        if (e->busy_fd >= 0)
+                close(e->busy_fd);
+        e->busy_fd = fd;
+        timer_arm_in(e->again, AGAIN_MS);
 }
 
 // Takes fd. The port before, if there is one, is left: who is connected there is served on.
@@ -121,7 +133,10 @@ static int use(struct endpoint *e, int fd, bool own)
                         &watch, broker_loop(e->broker), fd, e->paused ? 0 : WATCH_READ, on_connection, e);
         if (r < 0) {
                 peer_owner_free(owners);
-                close(fd);
+                if (r == -EADDRINUSE && !own)
+                        wait_for(e, fd);
+                else
+                        close(fd);
                 return r;
         }
         close_port(e);
@@ -170,7 +185,15 @@ static void on_asked(void *arg, int fd, const char *reason)
         e->asking = endpoint_port_free(e->asking);
         if (reason[0] || r < 0)
                 log_event(LOG_E_WARNING, "endpoint.no_kept_port", "reason=%s", r < 0 ? strerror(-r) : reason);
-        if (e->fd < 0)
+        if (e->fd < 0 && e->busy_fd < 0)
+                bind_own(e);
+}
+
+static void on_again(void *arg)
+{
+        struct endpoint *e = arg;
+
+        if (e->busy_fd >= 0 && use(e, TAKE_FD(e->busy_fd), false) < 0 && e->busy_fd < 0)
                 bind_own(e);
 }
 
@@ -273,6 +296,8 @@ static int set_up(struct endpoint *e, const struct endpoint_options *o, int *fd)
         if (r == 0)
                 r = timer_new(&e->pause, l, on_pause_over, e);
         if (r == 0)
+                r = timer_new(&e->again, l, on_again, e);
+        if (r == 0)
                 r = set_token(e);
         if (r < 0 || (!e->config->imds && !e->config->container))
                 return r;
@@ -292,6 +317,7 @@ int endpoint_new(struct endpoint **ret, const struct endpoint_options *o)
         *e = (struct endpoint){.broker = o->broker,
                 .config = o->config,
                 .fd = -1,
+                .busy_fd = -1,
                 .answer = BUF_INIT(ANSWER_MAX),
                 .listening = o->listening,
                 .arg = o->arg};
@@ -319,6 +345,9 @@ struct endpoint *endpoint_free(struct endpoint *e)
         close_port(e);
         timer_free(e->sweep);
         timer_free(e->pause);
+        timer_free(e->again);
+        if (e->busy_fd >= 0)
+                close(e->busy_fd);
         secret_free(e->token);
         buf_deinit(&e->answer);
         free(e->token_path);

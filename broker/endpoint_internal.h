@@ -56,7 +56,8 @@ struct endpoint {
         struct peer_owner *owners;
         int fd; // listening; -1
         struct watch *watch;
-        struct timer *sweep, *pause;
+        struct timer *sweep, *pause, *again;
+        int busy_fd; // a kept port that cannot be listened on yet; -1
         bool paused, own;
         char url[40];
         uint16_t port;

@@ -126,13 +126,17 @@ int endpoint_port_ask(struct endpoint_port **ret, struct loop *l, const char *cl
         return 0;
 }
 
+// SO_REUSEADDR: in spite of the connections of a broker before. Once somebody listens it lets nobody else in; and never
+// SO_REUSEPORT, with which a sandboxed program of the same uid could listen beside us.
 static int try_port(int *ret, uint16_t port)
 {
         cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const int one = 1;
         const struct sockaddr_in a = {
                 .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-        if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+                bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
                 return -errno;
         *ret = TAKE_FD(fd);
         return 0;

@@ -55,17 +55,32 @@ static int find(const struct ports *p, uid_t uid)
         return -1;
 }
 
-// No SO_REUSEADDR: with it on both, a stranger could bind the same port next to it.
+// Connections that ended a moment ago would keep the next broker from listening. Of the two ways around that SO_REUSEADDR
+// lets a stranger bind the same port while nobody listens; SO_REUSEPORT lets nobody but the uid that made the socket, and that
+// is the daemon's own.
 static int bind_port(int *ret, uint16_t port)
 {
         cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const int one = 1;
         const struct sockaddr_in a = {
                 .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-        if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
+                bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
                 return -errno;
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+static uint16_t port_of(int fd)
+{
+        struct sockaddr_in a = {0};
+        socklen_t n = sizeof a;
+
+        if (getsockname(fd, (struct sockaddr *)&a, &n) < 0 || a.sin_family != AF_INET ||
+                a.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
+                return 0;
+        return ntohs(a.sin_port);
 }
 
 static void store(const struct ports *p, int fd)
@@ -80,6 +95,8 @@ static void mark_used(const struct ports *p, bool used[UINT16_MAX + 1])
 {
         for (size_t i = 0; i < p->list.n; i++)
                 used[p->list.e[i].port] = true;
+        for (size_t i = 0; i < p->n_parked; i++)
+                used[port_of(p->parked[i])] = true;
 }
 
 // One pass over a range from where the uid's hash points. 0, -EADDRINUSE (all of them are), -errno.
@@ -184,17 +201,6 @@ int ports_get(struct ports *p, uid_t uid, uint16_t *ret_port, int *ret_fd)
 }
 
 // ---- from before ------------------------------------------------------------------------------------------------
-
-static uint16_t port_of(int fd)
-{
-        struct sockaddr_in a = {0};
-        socklen_t n = sizeof a;
-
-        if (getsockname(fd, (struct sockaddr *)&a, &n) < 0 || a.sin_family != AF_INET ||
-                a.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
-                return 0;
-        return ntohs(a.sin_port);
-}
 
 void ports_adopt(struct ports *p, int fd)
 {
