@@ -164,6 +164,7 @@ int main(int argc, char *argv[])
 {
         clockid_t cpu;
         int64_t before, after, start;
+        size_t half, most;
         double wall_s, cpu_s;
         struct conn *conns;
         unsigned n_conns;
@@ -194,8 +195,10 @@ int main(int argc, char *argv[])
         qsort(samples, n_samples, sizeof *samples, compare);
         if (n_samples < 100)
                 fail("too few answers");
-        printf("%zu %.1f %.1f %.3f %.3f\n", n_samples, samples[n_samples / 2] / 1e3,
-                samples[n_samples / 100 * 99] / 1e3, wall_s, cpu_s);
+        half = n_samples / 2;
+        most = n_samples - n_samples / 100 - 1;
+        printf("%zu %.1f %.1f %.3f %.3f\n", n_samples, samples[half] / 1e3, samples[most] / 1e3, wall_s,
+                cpu_s);
         free(conns);
         return 0;
 }

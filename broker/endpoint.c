@@ -121,7 +121,7 @@ static int use(struct endpoint *e, int fd, bool own)
 {
         struct peer_owner *owners = NULL;
         struct watch *watch = NULL;
-        uint16_t port;
+        uint16_t port = 0;
         int r = port_of(fd, &port);
 
         if (r == 0)
@@ -168,7 +168,7 @@ static void bind_own(struct endpoint *e)
 // From the process before, from valetkeyd, or from there once more: the same port is no news.
 static int take(struct endpoint *e, int fd)
 {
-        uint16_t port;
+        uint16_t port = 0;
         int r = port_of(fd, &port);
 
         if (r == 0 && (e->fd < 0 || e->own || port != e->port))

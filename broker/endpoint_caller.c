@@ -14,7 +14,7 @@
 // Whether that process has the socket of that inode open. A process that hides its descriptors has none for us.
 static bool holds(int proc, const char *pid, uint64_t inode)
 {
-        char path[32], want[40], target[40];
+        char path[264], want[40], target[40];
         bool found = false;
         const struct dirent *d;
         DIR *dir;
