@@ -5,6 +5,7 @@
 #include "loop.h"
 
 #include "loop_internal.h"
+#include "scrub.h"
 
 // ret: freed by loop_free. clock is borrowed and outlives the loop. 0, -ENOMEM, -errno of timerfd_create.
 int loop_new(struct loop **ret, const struct clock *clock)
@@ -57,8 +58,10 @@ int loop_run(struct loop *l)
 {
         int r = 0;
 
-        while (!l->quit && r >= 0)
+        while (!l->quit && r >= 0) {
                 r = event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
+                scrub_stack(); // before it waits again, with a token of this turn on it
+        }
         l->quit = false;
         return r < 0 ? -EIO : 0;
 }

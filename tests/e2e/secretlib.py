@@ -46,7 +46,7 @@ class Wire(threading.Thread):
         super().__init__(daemon=True)
         self.port, self.flows, self.done = port, {}, False
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE: nothing is lost on a busy machine
         self.socket.bind(("lo", 0))
         self.socket.settimeout(0.1)
         self.start()

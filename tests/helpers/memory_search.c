@@ -182,8 +182,11 @@ static int search(const char *pid, unsigned *ret_found)
         maps = fopen(path, "re");
         snprintf(path, sizeof path, "/proc/%s/mem", pid);
         mem = open(path, O_RDONLY | O_CLOEXEC);
-        if (!maps || mem < 0)
+        if (!maps || mem < 0) {
+                if (maps)
+                        fclose(maps);
                 return -1;
+        }
         while (fgets(line, sizeof line, maps)) {
                 uint64_t from, to;
                 char mode[8], *name = strchr(line, '\n');
