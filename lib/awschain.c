@@ -186,11 +186,13 @@ static int by_setting(struct walk *w, enum awschain_kind kind, const char *name)
 
 static int ask_assume_role(struct walk *w)
 {
-        bool lenient = w->sdk == AWSCHAIN_JS3 || w->sdk == AWSCHAIN_JAVA2;
+        bool has_source = has(w, "source_profile") || has(w, "credential_source");
 
         // A role without a source is an error for Python and Go, and passed over by the others.
-        if (has(w, "web_identity_token_file") ||
-                (lenient && !has(w, "source_profile") && !has(w, "credential_source")))
+        if ((w->sdk == AWSCHAIN_JS3 || w->sdk == AWSCHAIN_JAVA2) && !has_source)
+                return 0;
+        // JavaScript prefers the source, where a token's file stands beside it.
+        if (w->sdk != AWSCHAIN_JS3 && has(w, "web_identity_token_file"))
                 return 0;
         return by_setting(w, AWSCHAIN_ASSUME_ROLE, "role_arn");
 }

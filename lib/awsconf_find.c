@@ -19,7 +19,7 @@ static bool defines(const struct awsconf *c, size_t i, const char *profile)
 // Which of the sections that define a profile count.
 struct choice {
         size_t last;   // the last of them
-        bool prefixed; // one of them is [profile NAME]
+        bool prefixed; // one of them is [profile NAME], with settings
         bool any;
 };
 
@@ -31,8 +31,11 @@ static struct choice choose(const struct awsconf *c, const char *profile)
                 if (defines(c, i, profile)) {
                         ch.any = true;
                         ch.last = i;
-                        ch.prefixed = ch.prefixed || strcmp(c->sections[i].header, profile) != 0;
                 }
+        // One without a single setting is none.
+        for (size_t i = 0; ch.any && !ch.prefixed && i < c->n_keys; i++)
+                ch.prefixed = defines(c, c->keys[i].section, profile) &&
+                              strcmp(c->sections[c->keys[i].section].header, profile) != 0;
         return ch;
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lib/awschain against the SDKs themselves: thousands of generated files and environments, and for each of them which
+"""lib/awschain against the SDKs themselves: hundreds of generated files and environments, and for each of them which
 provider the real botocore takes its credentials from. Nothing is fetched: of each real provider it is only asked whether
 it says that it is the one (or fails, which ends botocore's chain as well)."""
 import os
@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 from worldlib import BUILD
 
-CASES = 1500
+CASES = 900
 KINDS = {"env": "env-keys", "assume-role": "assume-role", "assume-role-with-web-identity": "web-identity", "sso": "sso",
          "shared-credentials-file": "keys", "custom-process": "process", "config-file": "keys", "ec2-credentials-file": "ec2-file",
          "boto-config": "boto-file", "container-role": "container", "iam-role": "imds"}
@@ -104,7 +104,7 @@ def test_botocore_takes_what_the_walk_says(chain, tmp_path, monkeypatch):
     for case in range(CASES):
         config = some_file(rng, "[default]") if rng.random() < 0.9 else b""
         credentials = some_file(rng, rng.choice(["[default]", "[other]"])) if rng.random() < 0.5 else b""
-        boto = some_file(rng, "[Credentials]") if rng.random() < 0.2 else b""
+        boto = some_file(rng, "[Credentials]") if rng.random() < 0.4 else b""
         (tmp_path / ".aws/config").write_bytes(config)
         (tmp_path / ".aws/credentials").write_bytes(credentials)
         (tmp_path / ".boto").write_bytes(boto)
@@ -119,7 +119,7 @@ def test_botocore_takes_what_the_walk_says(chain, tmp_path, monkeypatch):
         seen[want] = seen.get(want, 0) + 1
     # A generator that always breaks the file would show nothing.
     assert set(seen) >= set(KINDS.values()) | {"broken", "nothing"}, seen
-    assert seen["broken"] < CASES / 2, seen
+    assert seen["broken"] < CASES * 0.65, seen
 
 
 @pytest.mark.parametrize("text, line", [

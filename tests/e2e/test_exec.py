@@ -70,6 +70,17 @@ def test_debians_aws_comes_to_the_role(session):
     assert r.returncode == 0 and ":assumed-role/dev/" in r.stdout, r.stderr
 
 
+def test_the_crt_knows_the_token_in_the_environment_only(session):
+    """aws-c-auth of Debian, which sends Host without a port; and that the other way is a refusal, not another credential."""
+    show = "import awscrt.auth as a; print(a.AwsCredentialsProvider.new_default_chain().get_credentials().result(20).access_key_id)"
+    if session("/usr/bin/python3", "-c", "import awscrt").returncode:
+        pytest.skip("no python3-awscrt here")
+    r = session(CLI, "exec", "dev", "/usr/bin/python3", "-c", show)
+    assert r.returncode == 0 and r.stdout.startswith("ASIA"), r.stderr
+    r = session(CLI, "exec", "--token=file", "dev", "/usr/bin/python3", "-c", show)
+    assert r.returncode != 0 and not r.stdout
+
+
 def test_static(session):
     env = environment(session, "--static", "dev")
     assert env["AWS_ACCESS_KEY_ID"].startswith("ASIA") and env["AWS_SESSION_TOKEN"] and env["AWS_CREDENTIAL_EXPIRATION"].endswith("Z")

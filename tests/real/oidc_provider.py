@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """oidc-provider (npm) as a server: installs what op/package-lock.json pins under build/ once, and starts op/op.mjs."""
-import fcntl
-import hashlib
 import json
 import os
 import re
-import shutil
-import subprocess
 
+from . import npm
 from .flow import device_flow, part
 from .process import Server, free_port
 from .web import Browser
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ("package.json", "package-lock.json", ".npmrc", "op.mjs")
 TAGS = "https://aws.amazon.com/tags"
 USERS = {
     "alice": {"name": "Alice Liddell", "preferred_username": "alice", "email": "alice@example.org", "email_verified": True,
@@ -22,33 +18,11 @@ USERS = {
 }
 
 
-def why_not():
-    if not shutil.which("npm") or not shutil.which("node"):
-        return "no npm"
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.lstrip("v").split(".")[0]) < 20:
-        return f"node {version}: oidc-provider needs 20"
-    return None
+why_not = npm.why_not
 
 
 def install(build):
-    """The pinned packages and op.mjs in build/real/op; one process at a time, once for each state of the files."""
-    target = os.path.join(build, "real", "op")
-    os.makedirs(target, exist_ok=True)
-    with open(os.path.join(target, ".lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        want = hashlib.sha256(b"".join(open(os.path.join(HERE, "op", f), "rb").read() for f in FILES)).hexdigest()
-        stamp = os.path.join(target, ".installed")
-        if not os.path.exists(stamp) or open(stamp, encoding="utf-8").read() != want:
-            for f in FILES:
-                shutil.copyfile(os.path.join(HERE, "op", f), os.path.join(target, f))
-            r = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev"], cwd=target, text=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, check=False)
-            if r.returncode:
-                raise RuntimeError(f"npm ci failed:\n{r.stdout}")
-            with open(stamp, "w", encoding="utf-8") as f:
-                f.write(want)
-    return target
+    return npm.install(build, os.path.join(HERE, "op"), "op.mjs")
 
 
 class OidcProvider:

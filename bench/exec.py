@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""valetkey exec and valetkey env against env(1), whole processes from spawn to the end, in turns, in a signed-in world. The
+command is /bin/true. One row has a ~/.aws/config of 1,000 profiles, which is read five times, once for each SDK's chain."""
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+build, count = sys.argv[1], int(sys.argv[2])
+world = os.environ["VALETKEY_SANDBOX_WORLD"]
+cli = f"{build}/valetkey"
+subprocess.run([f"{build}/valetkey-credential-process", "dev"], stdout=subprocess.DEVNULL, check=True)
+env = dict(os.environ, AWS_CONFIG_FILE="/nonexistent", AWS_SHARED_CREDENTIALS_FILE="/nonexistent", HOME="/nonexistent")
+large = os.path.join(os.environ["XDG_RUNTIME_DIR"], "config")
+with open(large, "w", encoding="utf-8") as f:
+    for i in range(1000):
+        f.write(f"[profile p{i}]\nsso_session = s\nsso_account_id = {i:012}\nsso_role_name = admin\nregion = eu-central-1\noutput = json\n\n")
+CASES = {
+    "env X=1 true": (["/usr/bin/env", "X=1", "/bin/true"], env),
+    "exec --token=file dev true": ([cli, "exec", "--token=file", "dev", "/bin/true"], env),
+    "exec dev true (looks for SDKs)": ([cli, "exec", "dev", "/bin/true"], env),
+    "exec --isolated dev true": ([cli, "exec", "--isolated", "dev", "/bin/true"], env),
+    "exec --static dev true": ([cli, "exec", "--static", "dev", "/bin/true"], env),
+    "exec dev true, 1,000 profiles": ([cli, "exec", "dev", "/bin/true"], {**env, "AWS_CONFIG_FILE": large}),
+    "env dev": ([cli, "env", "dev"], env),
+}
+times = {name: [] for name in CASES}
+null = os.open(os.devnull, os.O_RDWR)
+actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
+for turn in range(count + 5):
+    for name, (argv, environment) in CASES.items():
+        start = time.perf_counter_ns()
+        status = os.waitpid(os.posix_spawn(argv[0], argv, environment, file_actions=actions), 0)[1]
+        took = time.perf_counter_ns() - start
+        if status:
+            sys.exit(f"{name}: status {status}")
+        if turn >= 5:  # the first ones warm the caches
+            times[name].append(took / 1e6)
+print(f"{'':32} {'median, ms':>10} {'90 %, ms':>10} {'to env':>7}")
+base = statistics.median(times["env X=1 true"])
+for name, t in times.items():
+    print(f"{name:32} {statistics.median(t):10.2f} {statistics.quantiles(t, n=10)[8]:10.2f} {statistics.median(t) / base:7.1f}")
+os.unlink(large)
