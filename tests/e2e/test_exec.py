@@ -2,6 +2,7 @@
 """valetkey exec and env in a world: what the command gets, that real SDKs come to the role by it, what stands in front of
 it is named, and that a command is run as env(1) would run it."""
 import os
+import pathlib
 import signal
 import stat
 import subprocess
@@ -185,16 +186,15 @@ def test_nobody_signed_in(make_world):
     assert r.returncode == 3 and "valetkey login" in r.stderr
 
 
-def test_how_the_token_is_told(session, tmp_path):
+def test_how_the_token_is_told(session):
     """By what the command names; by what the machine has for all the others."""
     def told(*command, **env):
         r = session(CLI, "exec", "dev", *command, env=env)
         assert r.returncode == 0, r.stderr
         return {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "env", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "file"}[r.stdout.split("=")[0]]
 
-    os.chmod(tmp_path, 0o755)
-    for p in list(tmp_path.parents)[:3]:
-        os.chmod(p, 0o755)
+    # Where the session's user may come; pytest's own folders are for their owner.
+    tmp_path = pathlib.Path(session.world.folder.path)
     source = ("#include <stdlib.h>\n#include <stdio.h>\nstatic const char *volatile known[] = {%s};\nextern char **environ;\n"
               "int main(void) { for (char **e = environ; *e; e++) { const char *s = *e; int i = 0; const char *w = \"AWS_CONTAINER_\" \"AUTHORIZATION\";"
               " while (w[i] && s[i] == w[i]) i++; if (!w[i]) puts(s); } return known[0] == NULL; }\n")
