@@ -241,7 +241,7 @@ def report(a, figures, log, callers, faults):
     for name, value in rows:
         print(f"{name:34} {value:>16}")
     return {"late": log.late, "gaps": log.gaps, "wrong": callers.wrong, "stale": callers.stale, "asked": callers.asked, "rotations": log.rotations,
-            "kib": grown / a.roles, "faults": faults.given}
+            "secrets_kib": (held["locked"] + held["state"]) / a.roles, "faults": faults.given}
 
 
 def arguments(argv):

@@ -16,4 +16,5 @@ def test_no_rotation_is_late_and_nobody_is_refused():
     assert found["rotations"] >= 2000 and found["asked"] >= 500 and found["faults"] >= 20, found
     assert (found["late"], found["gaps"], found["stale"], found["wrong"]) == (0, 0, 0, [])
     if "/san-" not in BUILD:
-        assert found["kib"] <= 4
+        # of so few, what transfers take would be counted in: the secrets themselves, in memory and in the memory file
+        assert found["secrets_kib"] <= 2
