@@ -60,10 +60,10 @@ enum outcome door_get(
         struct door *ret, const struct cli *cli, const char *name, bool want_endpoint, struct err *err)
 {
         cleanup_json json_t *status = NULL;
-        struct door d = {0};
         const json_t *role;
         enum outcome o = cmd_get_status(cli, &status, err);
 
+        *ret = (struct door){0};
         if (o != OUTCOME_OK)
                 return o;
         role = find(json_object_get(status, "roles"), name);
@@ -73,13 +73,11 @@ enum outcome door_get(
         }
         o = check_signed_in(status, role, err);
         if (o == OUTCOME_OK)
-                o = fill_region(&d, role);
+                o = fill_region(ret, role);
         if (o == OUTCOME_OK && want_endpoint)
-                o = fill(&d, json_object_get(status, "endpoint"), name, err);
-        if (o == OUTCOME_OK)
-                *ret = d;
-        else
-                door_deinit(&d);
+                o = fill(ret, json_object_get(status, "endpoint"), name, err);
+        if (o != OUTCOME_OK)
+                door_deinit(ret);
         return o;
 }
 
