@@ -202,7 +202,7 @@ def test_clients_that_hang_up_at_every_byte_harm_nobody(broker):
 
 def test_requests_that_make_no_sense(broker):
     for packet in (frame(99), frame(CREDENTIALS), frame(GET_CREDENTIALS, (T_ROLE, b"de\0v")), frame(GET_CREDENTIALS, (T_ROLE, b"dev"), (77, b"x")),
-                   frame(GET_CREDENTIALS, (T_MIN_TTL, b"x")), frame(STATUS, (T_ROLE, b"dev")), frame(LOGIN, (T_FLOW, b"browser")),
+                   frame(GET_CREDENTIALS, (T_MIN_TTL, b"x")), frame(STATUS, (T_ROLE, b"dev")), frame(LOGIN, (T_FLOW, b"dance")),
                    frame(GET_CREDENTIALS, (T_ROLE, b"x" * 60000))):
         kind, fields = broker.ask(packet)
         assert kind == ERROR and fields[T_OUTCOME] == u32(2), packet[:40]

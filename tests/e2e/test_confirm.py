@@ -200,7 +200,10 @@ def test_an_answer_that_is_none(asked, bad):
 
 def test_nobody_answers_a_question_that_was_not_put(asked):
     s = ask(asked)
-    s.send(frame(ANSWER, (T_ANSWER, u32(ONCE))))
+    try:
+        s.send(frame(ANSWER, (T_ANSWER, u32(ONCE))))
+    except BrokenPipeError:  # it has its answer already: nobody can be asked
+        pass
     kind, fields = answer(s)
     assert kind == ERROR and outcome(fields) in (2, NEEDS_CONFIRMATION)
     kind, fields = asked.ask(frame(ANSWER, (T_ANSWER, u32(ONCE))))

@@ -274,3 +274,10 @@ def test_authorization_requests_that_are_answered_nowhere_or_with_an_error(box):
                           ({"code_challenge": None}, "invalid_request"), ({"code_challenge_method": "plain"}, "invalid_request")):
         assert query_of(Person(box).open(authorize_path(**change)))["error"] == error
     assert Person(box).open(authorize_path(redirect_uri="http://[::1]:9/cb")).status == 200
+
+
+def test_how_long_a_grant_lives_is_said_where_a_switch_says_so(own):
+    box = own.serve()
+    assert "refresh_expires_in" not in box.sign_in()
+    with box.fault("refresh_expires_in=90"):
+        assert box.sign_in()["refresh_expires_in"] == 90

@@ -104,7 +104,8 @@ def test_from_prompt_to_broker(world):
     assert c.receive() is None
     with world.claim(ALICE_UID) as early:  # nobody's before the session opens
         assert early.ask("claim")["outcome"] == "nothing"
-    assert commit(world, answer["handle"]) == {"type": "ok", "uid": ALICE_UID}
+    done = commit(world, answer["handle"])
+    assert 1024 <= done.pop("port") <= 65535 and done == {"type": "ok", "uid": ALICE_UID}
     with world.claim(ALICE_UID) as broker:
         got = broker.ask("claim")
         assert got["type"] == "grant"
