@@ -401,7 +401,7 @@ enum outcome broker_drop(struct broker *b, struct role *r, struct err *err)
 
 // ---- life
 
-static int make_identities(struct broker *b)
+static int make_identities(struct broker *b, const struct matching_where *matching)
 {
         static const struct keeper_events events = {.granted = on_granted,
                 .ended = on_ended,
@@ -421,6 +421,7 @@ static int make_identities(struct broker *b)
                 if (r < 0)
                         return r;
                 b->keepers[i] = id->keeper;
+                keeper_set_matching(id->keeper, matching);
                 b->n_identities++;
                 r = parting_new(&id->parting, id->keeper, b->claims);
                 if (r < 0)
@@ -489,7 +490,7 @@ int broker_new(struct broker **ret, const struct broker_options *o)
         if (r == 0)
                 r = claims_new(&b->claims, o->loop, o->claim_path, o->server_uid, &events, b);
         if (r == 0)
-                r = make_identities(b);
+                r = make_identities(b, o->matching);
         if (r == 0)
                 r = make_roles(b);
         if (r == 0 && o->state)

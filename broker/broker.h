@@ -12,11 +12,12 @@ struct broker;
 struct broker_options {
         struct loop *loop;
         struct http *http;
-        struct config *config;   // a reference is taken
-        const char *claim_path;  // of valetkeyd's claim.sock
-        uid_t server_uid;        // who valetkeyd runs as
-        struct state *state;     // borrowed; what is in it is restored. NULL: nothing is stored
-        const char *runtime_dir; // where files for programs are; NULL: there are none
+        struct config *config;                 // a reference is taken
+        const char *claim_path;                // of valetkeyd's claim.sock
+        uid_t server_uid;                      // who valetkeyd runs as
+        const struct matching_where *matching; // whose sign-ins are taken, borrowed; NULL: anybody's
+        struct state *state;                   // borrowed; what is in it is restored. NULL: nothing is stored
+        const char *runtime_dir;               // where files for programs are; NULL: there are none
 };
 int broker_new(struct broker **ret, const struct broker_options *o) _must_check_;
 struct broker *broker_free(struct broker *b); // after the doors; wipes everything

@@ -287,6 +287,16 @@ struct loop *keeper_get_loop(struct keeper *k)
         return k->loop;
 }
 
+void keeper_set_matching(struct keeper *k, const struct matching_where *where)
+{
+        k->matching = where;
+}
+
+const struct matching_where *keeper_get_matching(const struct keeper *k)
+{
+        return k->matching;
+}
+
 struct sign_in **keeper_sign_in_slot(struct keeper *k)
 {
         return &k->sign_in;

@@ -75,6 +75,12 @@ int keeper_token_start(struct keeper_waiter **ret, struct keeper *k, uint64_t re
         void *arg) _must_check_;
 struct keeper_waiter *keeper_waiter_free(struct keeper_waiter *w);
 
+// Sign-ins inside the session must be of the person this user is bound to (matching.h); borrowed for good. NULL, as at the
+// beginning: anybody's are taken.
+struct matching_where;
+void keeper_set_matching(struct keeper *k, const struct matching_where *where);
+const struct matching_where *keeper_get_matching(const struct keeper *k);
+
 enum keeper_state keeper_get_state(const struct keeper *k);
 const struct config_identity *keeper_get_config(const struct keeper *k);
 const struct grant *keeper_get_grant(const struct keeper *k); // NULL while there is none

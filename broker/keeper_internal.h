@@ -49,6 +49,7 @@ struct keeper {
 
         struct keeper_waiter *waiters;
         struct sign_in *sign_in;
+        const struct matching_where *matching; // of those; NULL: it is not asked whose they are
 };
 
 int64_t keeper_boot_now(const struct keeper *k);

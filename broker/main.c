@@ -9,6 +9,7 @@
 #include "log.h"
 #include "login1.h"
 #include "logout.h"
+#include "matching.h"
 #include "process.h"
 #include "restart.h"
 #include "server.h"
@@ -23,7 +24,7 @@
 #include <stdio.h>
 
 struct options {
-        const char *config, *runtime_dir, *claim_socket;
+        const char *config, *runtime_dir, *claim_socket, *state_dir, *users;
         uid_t server_uid;
         bool has_server_uid;
 };
@@ -31,6 +32,7 @@ struct options {
 static const char usage[] =
         "Usage: valetkey-broker [--config FILE] [--runtime-dir DIR] [--claim-socket PATH] [--server-uid "
         "UID]\n"
+        "                       [--state-dir DIR] [--users FILE]\n"
         "Holds this user's sign-in and hands out AWS role credentials. Normally started by systemd or "
         "D-Bus.\n"
         "\n"
@@ -38,6 +40,8 @@ static const char usage[] =
         "  --runtime-dir DIR    where credentials.sock is (default: $XDG_RUNTIME_DIR/valetkey)\n"
         "  --claim-socket PATH  valetkeyd's claim.sock (default: " PATH_RUN "/claim.sock)\n"
         "  --server-uid UID     whom valetkeyd runs as (default: the user valetkey)\n"
+        "  --state-dir DIR      where valetkeyd's table of federated users is (default: " PATH_STATE ")\n"
+        "  --users FILE         root's table of local users (default: " PATH_SYSCONF "/users)\n"
         "  --help               this text\n"
         "  --version            the version\n";
 
@@ -66,6 +70,8 @@ static int parse(struct options *o, int argc, char *argv[])
                 {"runtime-dir", required_argument, NULL, 'r'},
                 {"claim-socket", required_argument, NULL, 's'},
                 {"server-uid", required_argument, NULL, 'u'},
+                {"state-dir", required_argument, NULL, 'd'},
+                {"users", required_argument, NULL, 't'},
                 {"help", no_argument, NULL, 'h'},
                 {"version", no_argument, NULL, 'V'},
                 {0},
@@ -89,6 +95,12 @@ static int parse(struct options *o, int argc, char *argv[])
                                 return -1;
                         }
                         o->has_server_uid = true;
+                        break;
+                case 'd':
+                        o->state_dir = optarg;
+                        break;
+                case 't':
+                        o->users = optarg;
                         break;
                 case 'h':
                         return fputs(usage, stdout) < 0 ? -1 : 1;
@@ -120,6 +132,9 @@ struct life {
         struct loop *loop;
         struct http *http;
         struct broker *broker;
+        struct matching_where matching;
+        uid_t owners[2];
+        char *table;
         struct bus_service *bus;
         struct server *server;
         struct endpoint *endpoint;
@@ -160,6 +175,7 @@ static void life_end(struct life *l)
         config_unref(l->config);
         free(l->runtime_dir);
         free(l->socket_path);
+        free(l->table);
         free(l->program);
         if (l->passed.listen >= 0)
                 close(l->passed.listen);
@@ -356,6 +372,28 @@ static int open_endpoint(struct life *l, const struct broker_options *b)
         return r;
 }
 
+// Which tables tell whose user this is: valetkeyd's, and root's.
+static int find_tables(struct life *l, const struct options *o, const struct broker_options *b)
+{
+        if (asprintf(&l->table, "%s/users", o->state_dir ? o->state_dir : PATH_STATE) < 0) {
+                l->table = NULL;
+                return -ENOMEM;
+        }
+        l->owners[0] = 0;
+        l->owners[1] = b->server_uid;
+        l->matching = (struct matching_where){
+                .claim_path = b->claim_path,
+                .server_uid = b->server_uid,
+                .uid = geteuid(),
+                .tables = {.passwd = "/etc/passwd",
+                        .root_table = o->users ? o->users : PATH_SYSCONF "/users",
+                        .table = l->table,
+                        .owners = l->owners,
+                        .n_owners = ARRAY_SIZE(l->owners)},
+        };
+        return 0;
+}
+
 static int start(struct life *l, const struct options *o, struct err *err)
 {
         struct broker_options b = {
@@ -382,6 +420,10 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 r = http_new(&l->http, l->loop);
         if (r < 0)
                 return r;
+        r = find_tables(l, o, &b);
+        if (r < 0)
+                return r;
+        b.matching = &l->matching;
         b.loop = l->loop;
         b.http = l->http;
         b.config = l->config;

@@ -7,6 +7,7 @@
 #include "callback.h"
 #include "json.h"
 #include "log.h"
+#include "matching.h"
 
 #define BROWSER_PATIENCE_MS (10 * 60 * INT64_C(1000)) // as the provider's operation has it
 
@@ -22,6 +23,8 @@ struct sign_in {
         struct keeper *keeper;
         enum sign_in_flow flow;
         struct provider_op *op;
+        struct grant grant;        // what came, while it is asked whose it is
+        struct matching *matching; // who is asked
         struct callback *callback; // SIGN_IN_BROWSER: what the browser comes back to, until it was told
         struct timer *tell;
         struct sign_in_watch *watches;
@@ -53,7 +56,9 @@ static struct sign_in *flow_free(struct sign_in *f)
         slot = keeper_sign_in_slot(f->keeper);
         if (*slot == f)
                 *slot = NULL;
+        matching_free(f->matching);
         provider_op_free(f->op);
+        grant_deinit(&f->grant);
         callback_end(f->callback, false, keeper_get_config(f->keeper)->name, "The sign-in was cancelled.");
         if (f->tell)
                 timer_free(f->tell);
@@ -212,9 +217,49 @@ int grant_from_result(struct grant *ret, const struct config_identity *conf, str
         return 0;
 }
 
+static void accept(struct sign_in *f)
+{
+        struct grant g = f->grant;
+
+        f->grant = (struct grant){0};
+        log_event(LOG_E_NOTICE, "signin.done", "identity=%s issuer=%s flow=%s", g.identity, g.issuer,
+                sign_in_flow_name(f->flow));
+        keeper_put(f->keeper, &g);
+        grant_deinit(&g);
+        end(f, OUTCOME_OK, NULL);
+}
+
+static void on_matched(void *arg, enum outcome o, const struct err *err)
+{
+        struct sign_in *f = arg;
+
+        if (o == OUTCOME_OK) {
+                accept(f);
+        } else {
+                log_event(LOG_E_WARNING, "signin.refused", "identity=%s issuer=%s subject=%s reason=%s",
+                        f->grant.identity, f->grant.issuer, f->grant.subject, err->text);
+                grant_deinit(&f->grant);
+                f->grant = (struct grant){0};
+                end(f, o, err);
+        }
+        f->op = provider_op_free(f->op);
+        f->matching = matching_free(f->matching);
+}
+
+// Whose sign-in it was is asked before anybody has it.
+static void match(struct sign_in *f)
+{
+        const struct matching_where *where = keeper_get_matching(f->keeper);
+
+        if (!where || keeper_get_config(f->keeper)->any_person)
+                accept(f);
+        else if (matching_start(&f->matching, keeper_get_loop(f->keeper), where, f->grant.issuer,
+                         f->grant.subject, on_matched, f) < 0)
+                end(f, OUTCOME_INTERNAL, NULL);
+}
+
 static void take_result(struct sign_in *f, struct provider_result *result)
 {
-        struct grant g = {0};
         struct err err = ERR_INIT;
         int r;
 
@@ -222,16 +267,11 @@ static void take_result(struct sign_in *f, struct provider_result *result)
                 end(f, result->outcome, &result->err);
                 return;
         }
-        r = grant_from_result(&g, keeper_get_config(f->keeper), result, &err);
-        if (r < 0) {
+        r = grant_from_result(&f->grant, keeper_get_config(f->keeper), result, &err);
+        if (r < 0)
                 end(f, r == -EBADMSG ? OUTCOME_BAD_ANSWER : OUTCOME_INTERNAL, &err);
-                return;
-        }
-        log_event(LOG_E_NOTICE, "signin.done", "identity=%s issuer=%s flow=%s", g.identity, g.issuer,
-                sign_in_flow_name(f->flow));
-        keeper_put(f->keeper, &g);
-        grant_deinit(&g);
-        end(f, OUTCOME_OK, NULL);
+        else
+                match(f);
 }
 
 static void on_done(void *arg, struct provider_result *result)
@@ -240,7 +280,8 @@ static void on_done(void *arg, struct provider_result *result)
 
         if (!f->ended)
                 take_result(f, result);
-        f->op = provider_op_free(f->op); // and with it the result
+        if (f->ended) // else a browser may still ask for its page anew, and is known by it
+                f->op = provider_op_free(f->op); // and with it the result
 }
 
 static void on_open(void *arg, const char *url)

@@ -35,6 +35,7 @@ struct config_identity {
         enum logout_policy logout;
         char *callback_host;    // of the address a browser comes back to; "127.0.0.1"
         unsigned callback_port; // 0: any
+        bool any_person;        // require_matching_user = no
         int64_t max_grant_age_s; // longest time since the sign-in; 0: no limit, which is never so with LOGOUT_KEEP
 };
 

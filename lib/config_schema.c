@@ -68,6 +68,16 @@ static int set_bool(void *field, const char *value, struct err *err)
         return 0;
 }
 
+// A yes that is kept as what it rules out.
+static int set_bool_not(void *field, const char *value, struct err *err)
+{
+        bool yes = true;
+        int r = set_bool(&yes, value, err);
+
+        *(bool *)field = !yes;
+        return r;
+}
+
 // A yes or no that can also be left to the section above.
 static int set_choice(void *field, const char *value, struct err *err)
 {
@@ -378,6 +388,7 @@ static const struct config_key keys[] = {
         I("id_token_file",               id_token_file,               false, false, set_bool),
         I("callback_host",               callback_host,               false, false, set_callback_host),
         I("callback_port",               callback_port,               false, false, set_port),
+        I("require_matching_user",       any_person,                  true,  false, set_bool_not),
         I("max_grant_age",               max_grant_age_s,             false, false, set_grant_age),
 
         A("alias",                       alias,                       false, false, set_alias),

@@ -99,8 +99,8 @@ static int write_bus(const struct world *w)
                 world_program(w, path, "valetkey-broker"));
         fprintf(f,
                 " --config %s/etc/valetkey.conf --claim-socket %s/run/claim.sock --server-uid %u"
-                " --runtime-dir %s/valetkey\n",
-                w->dir, w->dir, w->daemon_uid, world_runtime_dir(w, path));
+                " --runtime-dir %s/valetkey --state-dir %s/state --users %s/etc/users\n",
+                w->dir, w->dir, w->daemon_uid, world_runtime_dir(w, path), w->dir, w->dir);
         return finish(f);
 }
 

@@ -234,12 +234,13 @@ static int start_daemon(struct super *s, struct err *err)
 
 static int start_broker(struct super *s, struct err *err)
 {
-        char exe[WORLD_PATH], conf[WORLD_PATH], claim[WORLD_PATH], run[WORLD_PATH], uid[16],
-                dir[WORLD_PATH + 16];
+        char exe[WORLD_PATH], conf[WORLD_PATH], claim[WORLD_PATH], run[WORLD_PATH], state[WORLD_PATH],
+                users[WORLD_PATH], uid[16], dir[WORLD_PATH + 16];
         char *argv[] = {(char *)world_program(&s->world, exe, "valetkey-broker"), "--config",
                 (char *)world_path(&s->world, conf, "etc/valetkey.conf"), "--claim-socket",
                 (char *)world_path(&s->world, claim, "run/claim.sock"), "--server-uid", uid, "--runtime-dir",
-                dir, NULL};
+                dir, "--state-dir", (char *)world_path(&s->world, state, "state"), "--users",
+                (char *)world_path(&s->world, users, "etc/users"), NULL};
         struct service v = {.name = "broker", .argv = argv, .as_session = true, .out = -1};
 
         snprintf(uid, sizeof uid, "%u", s->world.daemon_uid);

@@ -8,6 +8,7 @@
 #include "claim.h"
 
 #include "admit.h"
+#include "admit_uid.h"
 #include "grant.h"
 #include "log.h"
 #include "name.h"
@@ -179,10 +180,36 @@ static void on_port(struct claim *c)
                 signin_reply_error(c->conn, o, err.text);
 }
 
+// A broker asks before it keeps what a sign-in inside the session brought: is that the person this account is bound to? Only
+// about the peer's own uid, and yes or no is all that is said.
+static void on_verify(struct claim *c, const struct frame *f)
+{
+        struct signin *s = c->signin;
+        struct ours_user u;
+        struct err err = ERR_INIT;
+        char issuer[sizeof u.entry.issuer], subject[sizeof u.entry.subject];
+        enum outcome o = admit_uid(
+                &s->paths, packet_conn_peer(c->conn)->uid, clock_wall_s(loop_clock(s->loop)), &u, &err);
+
+        if (o != OUTCOME_OK) {
+                signin_reply_error(c->conn, o, err.text);
+                return;
+        }
+        // Too long for a table is nobody who stands in one; an account that is bound to nobody yet has an empty subject.
+        if (frame_get_str(f, TAG_ISSUER, issuer, sizeof issuer) &&
+                frame_get_str(f, TAG_SUBJECT, subject, sizeof subject) && subject[0] &&
+                strcmp(issuer, u.entry.issuer) == 0 && strcmp(subject, u.entry.subject) == 0)
+                signin_reply_ok(c->conn, NULL, NULL);
+        else
+                signin_reply_error(c->conn, OUTCOME_WRONG_SUBJECT,
+                        u.entry.subject[0] ? "This account is bound to somebody else."
+                                           : "This account is not bound to anybody yet.");
+}
+
 static void on_frame(
         struct packet_conn *conn, const struct frame *f, int *fds _unused_, size_t n_fds, void *arg)
 {
-        static const uint16_t ack_tags[] = {TAG_GRANT_ID};
+        static const uint16_t ack_tags[] = {TAG_GRANT_ID}, verify_tags[] = {TAG_ISSUER, TAG_SUBJECT};
         struct claim *c = arg;
 
         timer_arm_in(c->deadline, SIGNIN_REQUEST_MS);
@@ -192,6 +219,10 @@ static void on_frame(
                 on_port(c);
         } else if (n_fds == 0 && f->type == MSG_ACK && frame_only_has(f, ack_tags, ARRAY_SIZE(ack_tags))) {
                 on_ack(c, f);
+        } else if (n_fds == 0 && f->type == MSG_VERIFY &&
+                   frame_only_has(f, verify_tags, ARRAY_SIZE(verify_tags)) && frame_find(f, TAG_ISSUER) &&
+                   frame_find(f, TAG_SUBJECT)) {
+                on_verify(c, f);
         } else {
                 signin_reply_error(conn, OUTCOME_INVALID_REQUEST, NULL);
                 packet_close_after_send(conn);

@@ -19,9 +19,10 @@ enum msg_type {
         // with port and the socket that is bound to it
 
         // claim.sock: a user's broker (peer uid = that user) and valetkeyd
-        MSG_CLAIM = 16, // → (nothing): is a grant of mine waiting?
-        MSG_GRANT = 17, // ← grant_id, grant: here; or MSG_ERROR with OUTCOME_NOTHING
-        MSG_ACK = 18,   // → grant_id: stored; ← MSG_OK, after which valetkeyd has forgotten it
+        MSG_CLAIM = 16,  // → (nothing): is a grant of mine waiting?
+        MSG_GRANT = 17,  // ← grant_id, grant: here; or MSG_ERROR with OUTCOME_NOTHING
+        MSG_ACK = 18,    // → grant_id: stored; ← MSG_OK, after which valetkeyd has forgotten it
+        MSG_VERIFY = 19, // → issuer, subject: am I bound to that person? ← MSG_OK: yes
 
         // credentials.sock: a program of the same uid and its broker
         MSG_GET_CREDENTIALS = 32, // → role?, min_ttl?, interactive?: ← MSG_CREDENTIALS; MSG_QUESTION before
@@ -68,6 +69,8 @@ enum msg_tag {
         TAG_ANSWER = 24,      // u32, enum confirm_answer
         TAG_CONFIRM_FOR = 25, // u32, seconds that "for a while" would hold; 0: not offered
         TAG_OPEN = 26,        // u32, 1: of many who wait this one opens the browser
+        TAG_ISSUER = 27,
+        TAG_SUBJECT = 28,
 };
 
 enum confirm_answer {

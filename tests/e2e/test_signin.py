@@ -203,6 +203,34 @@ def test_a_lock_between_session_and_claim_counts(world):
     assert drain(world, ALICE_UID) == []
 
 
+def test_a_broker_may_ask_whether_it_is_bound_to_somebody(world):
+    """Only about its own uid, and it hears yes or no."""
+    issuer = f"{world.base}/oidc"
+    with world.claim(ALICE_UID) as c:
+        assert c.ask("verify", issuer=issuer, subject=SUBJECTS["alice"]) == {"type": "ok"}
+        for i, s in ((issuer, SUBJECTS["bob"]), ("https://other.example", SUBJECTS["alice"]), (issuer, SUBJECTS["alice"] + "x"), (issuer + "/", SUBJECTS["alice"]),
+                     (issuer, ""), ("", ""), (issuer, "x" * 4000), ("https://" + "x" * 4000, SUBJECTS["alice"])):
+            answer = c.ask("verify", issuer=i, subject=s)
+            assert answer["outcome"] == "wrong-subject" and SUBJECTS["alice"] not in answer["message"], (i, s, answer)
+        assert c.ask("verify", issuer=issuer, subject=SUBJECTS["alice"]) == {"type": "ok"}, "the same connection goes on"
+    world.verb("user", "lock", ALICE)
+    try:
+        with world.claim(ALICE_UID) as c:
+            assert c.ask("verify", issuer=issuer, subject=SUBJECTS["alice"])["outcome"] == "account-locked"
+    finally:
+        world.verb("user", "unlock", ALICE)
+    for bad in ({}, {"issuer": issuer}, {"subject": "x"}, {"issuer": issuer, "subject": "x", "user": "bob"}, {"issuer": issuer, "subject": "x", "uid": 0}):
+        with world.claim(ALICE_UID) as c:
+            assert c.ask("verify", **bad)["outcome"] == "invalid-request", bad
+
+
+@needs_root
+def test_a_uid_that_is_nobody_of_ours_is_told_so(world):
+    for uid in (0, ALICE_UID + 90000):
+        with world.claim(uid) as c:
+            assert c.ask("verify", issuer=f"{world.base}/oidc", subject=SUBJECTS["alice"])["outcome"] == "not-ours"
+
+
 @needs_root
 def test_a_uid_that_went_to_somebody_else_claims_nothing(world):
     drain(world, BOB_UID)
