@@ -9,6 +9,7 @@
 #include "door.h"
 #include "json.h"
 #include "quote.h"
+#include "shim_path.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -16,8 +17,7 @@
 #include <sys/stat.h>
 
 #define SYNOPSIS "container-args [--json] ROLE [docker|podman]"
-#define SHIM     "valetkey-credential-process"
-#define IN_SHIM  "/usr/local/bin/" SHIM
+#define IN_SHIM  "/usr/local/bin/" SHIM_NAME
 
 struct args {
         json_t *list;
@@ -36,22 +36,6 @@ static void _printf_(2, 3) add(struct args *a, const char *format, ...)
         if (!s || json_array_append_new(a->list, json_string(s)) < 0)
                 a->r = -ENOMEM;
         free(s);
-}
-
-// Beside ourselves, as a build tree or a package has it.
-static bool find_shim(char path[PATH_MAX])
-{
-        ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof SHIM - 1);
-        char *slash;
-
-        if (n <= 0)
-                return false;
-        path[n] = 0;
-        slash = strrchr(path, '/');
-        if (!slash)
-                return false;
-        memcpy(slash + 1, SHIM, sizeof SHIM);
-        return access(path, X_OK) == 0;
 }
 
 static int runtime_dir(char path[PATH_MAX])
@@ -110,8 +94,8 @@ static int fill(struct args *a, const char *role, const char *region, bool is_po
         char shim[PATH_MAX], dir[PATH_MAX], config[NAME_MAX];
         int r = runtime_dir(dir);
 
-        if (!find_shim(shim)) {
-                err_set(err, SHIM " is not installed beside this program");
+        if (!shim_find(shim)) {
+                err_set(err, SHIM_NAME " is not installed beside this program");
                 return -ENOENT;
         }
         if (strpbrk(dir, ":,") || strpbrk(shim, ":,")) {

@@ -30,6 +30,8 @@ static const struct verb {
         {"exec", cmd_exec, "exec [OPTION...] ROLE [--] COMMAND [ARGUMENT...]",
                 "run a command whose AWS SDKs use the role"},
         {"env", cmd_env, "env [OPTION...] ROLE", "the same environment, for a shell to read"},
+        {"configure", cmd_configure, "configure [OPTION...] [ROLE...]",
+                "profiles in ~/.aws/config, for SDKs and the AWS CLI"},
         {"container-args", cmd_container_args, "container-args [--json] ROLE [docker|podman]",
                 "what to add so that a container uses the role"},
 };

@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shadow.h"
 
+#include "aws_file.h"
+#include "shim_path.h"
+
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
-
-#define SHIM "valetkey-credential-process"
-
-static const char *home(void)
-{
-        const char *h = getenv("HOME");
-        const struct passwd *pw = h && *h ? NULL : getpwuid(geteuid());
-
-        return h && *h ? h : pw ? pw->pw_dir : "/";
-}
-
-// "~/x" is in the home folder.
-static int expand(char **ret, const char *path)
-{
-        if (path[0] == '~' && (path[1] == '/' || !path[1]))
-                return asprintf(ret, "%s%s", home(), path + 1) < 0 ? -ENOMEM : 0;
-        *ret = strdup(path);
-        return *ret ? 0 : -ENOMEM;
-}
 
 // What is not a file is none to the SDKs either. Larger than any reading takes is read as far as shows that.
 static int read_file(struct awschain_file *f, char **ret_text)
@@ -80,7 +63,7 @@ int shadow_read_files(struct shadow_files *f)
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 if (!names[i])
                         continue;
-                if (expand(&f->paths[i], names[i]) < 0)
+                if (aws_file_expand(&f->paths[i], names[i]) < 0)
                         goto fail;
                 files[i]->path = f->paths[i];
                 if (read_file(files[i], &f->texts[i]) < 0)
@@ -106,21 +89,10 @@ void shadow_deinit(struct shadow_files *f)
         *f = (struct shadow_files){0};
 }
 
-// "/usr/bin/valetkey-credential-process ROLE"
-static bool is_our_process(const char *command, const char *role)
-{
-        const char *end = command + strcspn(command, " \t"), *name = end, *word = end + strspn(end, " \t");
-
-        while (name > command && name[-1] != '/')
-                name--;
-        return (size_t)(end - name) == strlen(SHIM) && strncmp(name, SHIM, strlen(SHIM)) == 0 &&
-               strcmp(word, role) == 0;
-}
-
 static bool is_ours(const struct awschain_source *s, const char *role, bool is_static)
 {
         if (s->kind == AWSCHAIN_PROCESS)
-                return is_our_process(s->text, role);
+                return shim_is_for(s->text, role);
         return s->kind == (is_static ? AWSCHAIN_ENV_KEYS : AWSCHAIN_CONTAINER);
 }
 
