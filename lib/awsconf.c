@@ -52,10 +52,11 @@ static int grow(void *array, size_t *cap, size_t n, size_t size)
 // The value that was collected becomes the last key's.
 static int end_key(struct reader *r)
 {
-        struct awsconf_key *k = &r->c->keys[r->c->n_keys - 1];
+        struct awsconf_key *k;
 
         if (!r->in_key)
                 return 0;
+        k = &r->c->keys[r->c->n_keys - 1];
         r->in_key = false;
         r->value.n = awsconf_trim_end(buf_str(&r->value), r->value.n);
         k->value = strndup(buf_str(&r->value), r->value.n);
