@@ -131,7 +131,7 @@ static int call_sts(struct source_op *op, const struct sts_credentials *with, st
         const struct sts_signer by = {.access_key_id = with->access_key_id,
                 .secret_access_key = with->secret_access_key,
                 .session_token = with->session_token,
-                .region = conf->sts_region ? conf->sts_region : "us-east-1",
+                .region = conf->sts_region ? conf->sts_region : STS_CALL_REGION,
                 .skew_s = clock_remote_skew_s(
                         &op->chain->date, loop_clock(keeper_get_loop(op->chain->keeper)))};
         const struct sts_assume_role q = {.role_arn = conf->role_arn,

@@ -8,6 +8,7 @@
 
 #include "credproc.h"
 #include "handout.h"
+#include "identity_claims.h"
 #include "log.h"
 #include "memfd.h"
 #include "packet.h"
@@ -206,26 +207,30 @@ static void on_get_credentials(struct conn *c, const struct frame *f)
                 send_error(c, OUTCOME_INTERNAL, NULL, NULL);
 }
 
-static void on_status(struct conn *c, const struct frame *f _unused_)
+// A document without a secret in it. r: what writing it said.
+static void send_json(struct conn *c, int r, const struct buf *json)
 {
-        cleanup_buf struct buf json = BUF_INIT(BROKER_STATUS_MAX);
         cleanup_fd int fd = -1;
         struct frame_writer w;
-        int r = broker_status(c->server->broker, &json);
 
-        if (r == 0 && json.n > FRAME_FIELD_MAX - 64)
-                r = memfd_sealed(&fd, "valetkey-status", json.p, json.n);
+        if (r == 0 && json->n > FRAME_FIELD_MAX - 64)
+                r = memfd_sealed(&fd, "valetkey-json", json->p, json->n);
         if (r < 0) {
                 send_error(c, OUTCOME_INTERNAL,
-                        r == -EMSGSIZE ? "the status of all roles is too large to be told"
-                                       : strerrordesc_np(-r),
-                        NULL);
+                        r == -EMSGSIZE ? "there is too much of it to be told" : strerrordesc_np(-r), NULL);
                 return;
         }
         frame_begin(&w, room, sizeof room, MSG_JSON);
         if (fd < 0)
-                frame_put(&w, TAG_JSON, json.p, json.n);
+                frame_put(&w, TAG_JSON, json->p, json->n);
         send_frame(c, &w, fd >= 0 ? &fd : NULL, true);
+}
+
+static void on_status(struct conn *c, const struct frame *f _unused_)
+{
+        cleanup_buf struct buf json = BUF_INIT(BROKER_STATUS_MAX);
+
+        send_json(c, broker_status(c->server->broker, &json), &json);
 }
 
 static void on_prompt(void *arg, const struct sign_in_prompt *p)
@@ -278,6 +283,21 @@ static struct keeper *identity_of(struct conn *c, const struct frame *f)
         if (o != OUTCOME_OK)
                 send_error(c, o, err.text, NULL);
         return o == OUTCOME_OK ? k : NULL;
+}
+
+static void on_claims(struct conn *c, const struct frame *f)
+{
+        cleanup_buf struct buf json = BUF_INIT(IDENTITY_CLAIMS_MAX);
+        struct keeper *k = identity_of(c, f);
+        struct err err = ERR_INIT;
+        int r = k ? identity_claims_write(&json, k, &err) : 0;
+
+        if (r == -ENOENT)
+                send_error(c, OUTCOME_NEEDS_LOGIN, err.text, NULL);
+        else if (r == -EBADMSG)
+                send_error(c, OUTCOME_BAD_ANSWER, err.text, NULL);
+        else if (k)
+                send_json(c, r, &json);
 }
 
 static bool read_wish(struct sign_in_wish *ret, const struct frame *f)
@@ -408,6 +428,7 @@ static const struct request {
         {MSG_LOGIN, on_login, may_sign_in, {TAG_IDENTITY, TAG_FLOW, TAG_PORT}, 3},
         {MSG_LOGOUT, on_logout, may_manage, {TAG_IDENTITY}, 1},
         {MSG_REFRESH, on_refresh, may_manage, {TAG_ROLE}, 1},
+        {MSG_CLAIMS, on_claims, may_manage, {TAG_IDENTITY}, 1},
 };
 
 static void on_request(struct conn *c, const struct request *r, const struct frame *f)

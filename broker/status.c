@@ -5,6 +5,7 @@
 // none.
 #include "broker.h"
 #include "json.h"
+#include "sts_call.h"
 
 static json_t *time_or_null(int64_t s)
 {
@@ -50,21 +51,35 @@ static json_t *duration_json(const struct role *r)
                 (json_int_t)role_get_duration_s(r), "given", time_or_null(role_get_lifetime_s(r)));
 }
 
+// Where STS is asked for it, for programs that ask it something themselves.
+static json_t *sts_json(const struct config_role *conf)
+{
+        cleanup_buf struct buf room = BUF_INIT(512);
+        const char *endpoint = NULL;
+        int r = sts_call_endpoint(&endpoint, &room, conf);
+
+        if (r < 0 && r != -EINVAL)
+                return NULL;
+        return json_pack("{s:o, s:s, s:o}", "endpoint", text_or_null(endpoint), "region",
+                conf->sts_region ? conf->sts_region : STS_CALL_REGION, "ca_file",
+                text_or_null(conf->ca_file));
+}
+
 static json_t *role_json(const struct role *r)
 {
         const struct config_role *conf = role_get_config(r);
         const struct sts_credentials *c = role_get_credentials(r);
 
-        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-                conf->name, "role_arn", conf->role_arn, "source_role", text_or_null(conf->source_role),
-                "source", source_type_name(role_get_source(r)->type), "identity", conf->identity, "region",
-                text_or_null(conf->region), "state", role_state_name(role_get_state(r)), "expires_at",
-                time_or_null(role_get_expiration_s(r)), "next_rotation_at",
-                time_or_null(role_get_next_rotation_s(r)), "access_key_id",
+        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                "name", conf->name, "role_arn", conf->role_arn, "source_role",
+                text_or_null(conf->source_role), "source", source_type_name(role_get_source(r)->type),
+                "identity", conf->identity, "region", text_or_null(conf->region), "state",
+                role_state_name(role_get_state(r)), "expires_at", time_or_null(role_get_expiration_s(r)),
+                "next_rotation_at", time_or_null(role_get_next_rotation_s(r)), "access_key_id",
                 text_or_null(c ? c->access_key_id : NULL), "assumed_role_arn",
                 text_or_null(c ? c->assumed_role_arn : NULL), "packed_policy_percent",
                 c && c->packed_policy_size >= 0 ? json_integer(c->packed_policy_size) : json_null(),
-                "last_error", error_json(r), "duration", duration_json(r));
+                "last_error", error_json(r), "duration", duration_json(r), "sts", sts_json(conf));
 }
 
 static json_t *endpoint_json(const struct broker *b)
@@ -110,7 +125,10 @@ int broker_status(const struct broker *b, struct buf *out)
                 buf_append_str(out, i ? "," : "");
                 r = put(out, role_json(roles[i]));
         }
-        buf_append_str(out, "],\"endpoint\":");
+        buf_append_str(out, "],\"default_role\":");
+        if (r == 0)
+                r = put(out, text_or_null(broker_config(b)->default_role));
+        buf_append_str(out, ",\"endpoint\":");
         if (r == 0)
                 r = put(out, endpoint_json(b));
         buf_append_str(out, "}\n");

@@ -140,19 +140,26 @@ static int make_tags(struct sts_call *c, struct words *w, const struct config_ro
         return r;
 }
 
-static int make_endpoint(struct sts_call *c, const struct config_role *role, struct err *err)
+int sts_call_endpoint(const char **ret, struct buf *room, const struct config_role *role)
 {
         unsigned variant = (role->use_fips == CONFIG_YES ? STS_FIPS : 0u) |
                            (role->use_dual_stack == CONFIG_YES ? STS_DUAL_STACK : 0u);
-        int r;
+        int r = 0;
 
-        c->target = (struct sts_target){.endpoint = role->sts_endpoint, .ca_file = role->ca_file};
-        if (c->target.endpoint)
-                return 0;
-        r = role->sts_region ? sts_endpoint(&c->endpoint, role->sts_region, variant) : -EINVAL;
+        if (!role->sts_endpoint)
+                r = role->sts_region ? sts_endpoint(room, role->sts_region, variant) : -EINVAL;
+        if (r == 0)
+                *ret = role->sts_endpoint ? role->sts_endpoint : buf_str(room);
+        return r;
+}
+
+static int make_endpoint(struct sts_call *c, const struct config_role *role, struct err *err)
+{
+        int r = sts_call_endpoint(&c->target.endpoint, &c->endpoint, role);
+
+        c->target.ca_file = role->ca_file;
         if (r == -EINVAL)
                 err_set(err, "it has neither sts_endpoint nor an sts_region that is one");
-        c->target.endpoint = buf_str(&c->endpoint);
         return r;
 }
 

@@ -23,6 +23,11 @@ int sts_call_make(struct sts_call *ret, const struct config_role *role, const st
         const char *otherwise, struct err *err) _must_check_;
 void sts_call_deinit(struct sts_call *c);
 
+// The endpoint alone: borrowed from the role or made in room. 0, -EINVAL: it has none; the error of the buffer.
+int sts_call_endpoint(const char **ret, struct buf *room, const struct config_role *role) _must_check_;
+// The region a signature names where the endpoint is configured and its region is not: STS's oldest.
+#define STS_CALL_REGION "us-east-1"
+
 // Says that the session policy and tags are too large, and by how much, where that is why STS refused; else false.
 bool sts_call_say_too_large(
         const struct config_role *role, const struct sts_error_answer *e, struct err *err);

@@ -114,12 +114,18 @@ static enum outcome read_json(struct client *c, struct json_t **ret, struct err 
 
 enum outcome cmd_get_status(const struct cli *cli, struct json_t **ret, struct err *err)
 {
+        return cmd_get_json(cli, MSG_STATUS, 0, NULL, ret, err);
+}
+
+enum outcome cmd_get_json(const struct cli *cli, uint16_t type, uint16_t tag, const char *text,
+        struct json_t **ret, struct err *err)
+{
         struct client *c = calloc(1, sizeof *c);
         enum outcome o;
 
         if (!c)
                 return OUTCOME_INTERNAL;
-        o = client_ask(c, cli, MSG_STATUS, 0, NULL, MSG_JSON, err);
+        o = client_ask(c, cli, type, tag, text, MSG_JSON, err);
         if (o == OUTCOME_OK)
                 o = read_json(c, ret, err);
         client_close(c);

@@ -21,6 +21,8 @@ static const struct verb {
         {"logout", cmd_logout, "logout [--json] [IDENTITY]", "forget the sign-in and the role sessions"},
         {"status", cmd_status, "status [--json]", "who is signed in, which role sessions are held"},
         {"roles", cmd_roles, "roles [--json]", "the roles that are configured"},
+        {"whoami", cmd_whoami, "whoami [OPTION...] [ROLE | IDENTITY]",
+                "who a role is to AWS, or who signed in"},
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
                 "credentials of a role, for AWS SDKs"},
         {"sign", cmd_sign, "sign [OPTION...] < REQUEST", "sign an HTTP request for AWS (SigV4)"},

@@ -36,6 +36,7 @@ enum msg_type {
         MSG_REFRESH = 39,  // → role?: drop what is cached and fetch anew; ← MSG_OK
         MSG_QUESTION = 40, // ← text, expires_in, confirm_for: ask the person
         MSG_ANSWER = 41,   // → answer: what the person said; then ← MSG_CREDENTIALS or MSG_ERROR
+        MSG_CLAIMS = 42,   // → identity?: ← MSG_JSON: what the ID token says, never the token
 
         // anywhere
         MSG_OK = 64,

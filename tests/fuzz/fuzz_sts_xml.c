@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// XML of STS, read as credentials and as an error. Credentials that are taken are whole and can be written as
+// XML of STS, read as credentials, as a caller's identity and as an error. Credentials that are taken are whole and can be written as
 // a credential_process document; no document with a DOCTYPE is taken.
 #include "credproc.h"
 #include "sts.h"
+#include "sts_caller_identity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,20 @@ static void credentials(const uint8_t *data, size_t size)
         sts_credentials_deinit(&c);
 }
 
+static void identity(const uint8_t *data, size_t size)
+{
+        struct sts_caller_identity c = {0};
+        struct err err = ERR_INIT;
+
+        if (sts_caller_identity_parse(&c, data, size, &err) < 0) {
+                must(!c.arn && err.text[0]);
+                return;
+        }
+        must(strncmp(c.arn, "arn:", 4) == 0 && c.account && c.user_id);
+        must(!strpbrk(c.arn, "\033\n\r") && !strpbrk(c.account, "\033\n\r"));
+        sts_caller_identity_deinit(&c);
+}
+
 static void error(const uint8_t *data, size_t size)
 {
         struct sts_error_answer e;
@@ -47,6 +62,7 @@ static void error(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         credentials(data, size);
+        identity(data, size);
         error(data, size);
         return 0;
 }
