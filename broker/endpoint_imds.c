@@ -117,6 +117,21 @@ static void on_region(struct endpoint_conn *c, const struct endpoint_route *rout
                 endpoint_answer_error(c, 404, "NotFound", "no region is configured for the default role");
 }
 
+// The AWS CLI and botocore have no other question for the region, and cut off the last letter of the answer.
+static void on_zone(struct endpoint_conn *c, const struct endpoint_route *route _unused_,
+        const struct endpoint_request *q _unused_)
+{
+        char zone[128];
+        const struct config_role *r = default_role(c);
+
+        if (!r)
+                return;
+        if (r->region && (size_t)snprintf(zone, sizeof zone, "%sa", r->region) < sizeof zone)
+                answer_text(c, zone);
+        else
+                endpoint_answer_error(c, 404, "NotFound", "no region is configured for the default role");
+}
+
 static void on_instance_id(struct endpoint_conn *c, const struct endpoint_route *route _unused_,
         const struct endpoint_request *q _unused_)
 {
@@ -172,6 +187,7 @@ const struct endpoint_route endpoint_imds_routes[] = {
         {.method = "GET", .path = "/latest/meta-data/iam/info", .handle = on_info},
         {.method = "GET", .path = "/latest/meta-data/instance-id", .handle = on_instance_id},
         {.method = "GET", .path = "/latest/meta-data/placement/region", .handle = on_region},
+        {.method = "GET", .path = "/latest/meta-data/placement/availability-zone", .handle = on_zone},
         {.method = "GET",
                 .path = "/latest/dynamic/instance-identity/document",
                 .handle = on_identity_document},

@@ -177,6 +177,7 @@ def test_imds_credentials(one, ep):
     # naive joins of an address that ends with a slash
     assert ep.ask("//latest/meta-data/instance-id", X_aws_ec2_metadata_token=token).body == b"valetkey"
     assert ep.imds("meta-data/placement/region", token).body == b"eu-central-1"
+    assert ep.imds("meta-data/placement/availability-zone/", token).body == b"eu-central-1a"
     assert ep.imds("meta-data/iam/info", token).json() == {"Code": "Success"}
     about = ep.imds("dynamic/instance-identity/document", token).json()
     assert about["region"] == "eu-central-1" and about["accountId"] == "123456789012" and "no EC2 instance" in about["comment"]
@@ -220,7 +221,7 @@ def test_methods(ep):
 def test_without_a_default_role(make):
     b = make(config="")
     token = b.endpoint.session()
-    for path in ("meta-data/iam/security-credentials/", "meta-data/placement/region", "meta-data/iam/info"):
+    for path in ("meta-data/iam/security-credentials/", "meta-data/placement/region", "meta-data/placement/availability-zone", "meta-data/iam/info"):
         assert "default_role" in is_error(b.endpoint.imds(path, token), 404)
     assert b.endpoint.imds("meta-data/iam/security-credentials/dev", token).json()["Code"] == "Success"
     assert "default_role" in is_error(b.endpoint.container(), 404)
