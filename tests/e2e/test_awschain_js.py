@@ -64,7 +64,7 @@ def test_the_js_sdk_takes_what_the_walk_says(tmp_path, server):
     why = npm.why_not()
     if why:
         pytest.skip(why)
-    program = os.path.join(npm.install(BUILD, os.path.join(HERE, "real/js"), "chain.mjs"), "chain.mjs")
+    program = os.path.join(npm.install(BUILD, os.path.join(HERE, "real/js")), "chain.mjs")
     (tmp_path / ".aws").mkdir()
     (tmp_path / "token").write_text("x.y.z")
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}

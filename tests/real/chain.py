@@ -20,7 +20,7 @@ from .process import Server
 PROGRAMS = ("valetkeyd", "valetkey-broker", "valetkey", "valetkey-credential-process", "pam_valetkey.so")
 SAN = "/san-" in BUILD + "/"
 FEDERATED_UID, DAEMON_UID = 1879048192 + os.getpid(), 61184 + os.getpid() % 4096
-S3_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "s3_client.py")
+S3_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sdk/boto.py")
 USER_CODE = re.compile(r"\b([A-Z0-9]{4}-[A-Z0-9]{4}|[A-Z0-9]{8})\b")
 
 
@@ -33,10 +33,10 @@ def _preload(*libraries):
 
 
 class Chain:
-    def __init__(self, provider, roles, mode, identity=(), user="alice", bind=None, logs=None):
-        """roles: name -> list of config lines; identity: more lines of the identity; bind: the subject that opens the
+    def __init__(self, provider, roles, mode, identity=(), user="alice", bind=None, logs=None, defaults=()):
+        """roles: name -> list of config lines; identity, defaults: more lines of those; bind: the subject that opens the
         account, or None where the claim names it."""
-        self.provider, self.mode, self.user = provider, mode, user
+        self.provider, self.mode, self.user, self.defaults = provider, mode, user, defaults
         self.root = ROOT and mode == "root"
         self.folder = Folder(mode)
         self.dir = self.folder.path
@@ -88,9 +88,12 @@ class Chain:
         self._write("etc/aws-config", f"[default]\nregion = us-east-1\ncredential_process = {self.dir}/bin/valetkey-credential-process s3\n")
 
     def write_config(self, roles, identity=(), ca=True):
+        self.configured = roles, identity
         lines = ["[identity real]", "type = oidc", f"issuer = {self.provider.issuer}", f"client_id = {self.provider.client_id}", *identity]
         if self.ca and ca:
             lines.append(f"ca_file = {self.ca}")
+        if self.defaults:
+            lines += ["", "[defaults]", *self.defaults]
         for name, settings in roles.items():
             lines += ["", f"[role {name}]", *settings]
         self._write("etc/valetkey.conf", "\n".join(lines) + "\n")
@@ -219,9 +222,14 @@ class Chain:
     def s3(self, endpoint, bucket, seconds=0):
         """boto3 in the session, its source as an argument: the session's uid need not reach this folder."""
         source = open(S3_CLIENT, encoding="utf-8").read()
-        r = self._run(["/usr/bin/python3", "-c", source, endpoint, bucket, str(seconds)], self.uid, timeout_s=seconds + 60, AWS_PROFILE="default")
+        r = self._run(["/usr/bin/python3", "-c", source, "s3", endpoint, bucket, str(seconds)], self.uid, timeout_s=seconds + 60, AWS_PROFILE="default")
         assert r.returncode == 0, r.stderr + self.logs()
         return json.loads(r.stdout)
+
+    def start(self, argv, env, **kw):
+        """A program of the session that finds exactly this environment beside PATH, HOME and the like."""
+        base = {"PATH": os.environ["PATH"], "HOME": f"{self.dir}/home", "TMPDIR": f"{self.dir}/home", "XDG_RUNTIME_DIR": self.runtime, "LC_ALL": "C.UTF-8"}
+        return subprocess.Popen(self._as(self.uid) + argv, env={**base, **env}, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
 
     # ---- what is left
 

@@ -72,23 +72,29 @@ def providers(servers_dir, pki):
     p.stop()
 
 
-@pytest.fixture
-def chain(radosgw, pki):
-    """chain(provider, role settings…, mode): signed out, with role s3 at radosgw."""
+def make_chain(radosgw, pki, provider, *settings, mode="root", role=None, condition=None, more=None, **kw):
+    """A chain with role s3 at radosgw, signed out. more: other roles with its ARN, name -> settings"""
     from .chain import Chain  # needs the folder of the end-to-end tests on the path
 
+    name = role or f"r{len(radosgw.registered)}-{os.urandom(3).hex()}"
+    arn = radosgw.trust(provider, pki.thumbprint[provider.alg], name, condition)
+    if "bind" not in kw:
+        kw["bind"] = provider.subject()
+    settings = settings or (f"sts_endpoint = {radosgw.endpoint}",)
+    roles = {"s3": settings, **(more or {})}
+    c = Chain(provider, {n: [f"role_arn = {arn}", "region = us-east-1", *lines] for n, lines in roles.items()}, mode, **kw)
+    c.role_arn = arn
+    return c
+
+
+@pytest.fixture
+def chain(radosgw, pki):
+    """chain(provider, role settings…, mode): see make_chain()"""
     made = []
 
-    def make(provider, *settings, mode="root", role=None, condition=None, **kw):
-        name = role or f"r{len(radosgw.registered)}-{os.urandom(3).hex()}"
-        arn = radosgw.trust(provider, pki.thumbprint[provider.alg], name, condition)
-        if "bind" not in kw:
-            kw["bind"] = provider.subject()
-        settings = settings or (f"sts_endpoint = {radosgw.endpoint}",)
-        c = Chain(provider, {"s3": [f"role_arn = {arn}", "region = us-east-1", *settings]}, mode, **kw)
-        c.role_arn = arn
-        made.append(c)
-        return c
+    def make(*args, **kw):
+        made.append(make_chain(radosgw, pki, *args, **kw))
+        return made[-1]
 
     yield make
     for c in made:

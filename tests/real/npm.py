@@ -16,9 +16,9 @@ def why_not(least=20):
     return None
 
 
-def install(build, folder, program):
-    """The pinned packages and the program in build/real/NAME; one process at a time, once for each state of the files."""
-    files = ("package.json", "package-lock.json", ".npmrc", program)
+def install(build, folder):
+    """The pinned packages and the programs in build/real/NAME; one process at a time, once for each state of the files."""
+    files = ("package.json", "package-lock.json", ".npmrc", *sorted(f for f in os.listdir(folder) if f.endswith(".mjs")))
     target = os.path.join(build, "real", os.path.basename(folder))
     os.makedirs(target, exist_ok=True)
     with open(os.path.join(target, ".lock"), "w", encoding="utf-8") as lock:

@@ -22,7 +22,7 @@ why_not = npm.why_not
 
 
 def install(build):
-    return npm.install(build, os.path.join(HERE, "op"), "op.mjs")
+    return npm.install(build, os.path.join(HERE, "op"))
 
 
 class OidcProvider:
