@@ -169,7 +169,7 @@ static void answer_credentials(
 
         if (a->outcome != OUTCOME_OK)
                 endpoint_answer_outcome(c, a->outcome, a->message);
-        else if (route->document(c, &body, a) < 0)
+        else if (route->document(&body, a) < 0)
                 endpoint_answer_outcome(
                         c, OUTCOME_INTERNAL, "the credentials do not fit into what SDKs read at this door");
         else
@@ -197,8 +197,6 @@ void endpoint_hand_out(
 
         c->caller.door = route->door;
         c->route = route;
-        if (broker_find_role(c->endpoint->broker, role, &c->role, NULL) != OUTCOME_OK)
-                c->role = NULL; // which is said by the handout
         if (handout_now(c->endpoint->broker, &q, &a))
                 answer_credentials(c, route, &a);
         else if (handout_start(&c->handout, c->endpoint->broker, &q, on_handout, c) < 0)

@@ -62,10 +62,9 @@ static void on_arn(
                         c, OUTCOME_UNKNOWN_ROLE, "no role with that ARN is configured. See: valetkey roles");
 }
 
-static int write_document(struct endpoint_conn *c, struct buf *out, const struct role_answer *a)
+static int write_document(struct buf *out, const struct role_answer *a)
 {
-        return credproc_write_container(
-                out, a->credentials, a->expiration_s, c->role ? role_get_config(c->role)->role_arn : NULL);
+        return credproc_write_container(out, a->credentials, a->expiration_s, a->role_arn);
 }
 
 const struct endpoint_route endpoint_container_routes[] = {

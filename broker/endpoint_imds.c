@@ -99,11 +99,9 @@ static void on_role(
         endpoint_hand_out(c, route, q->name, true);
 }
 
-static int write_role(struct endpoint_conn *c, struct buf *out, const struct role_answer *a)
+static int write_role(struct buf *out, const struct role_answer *a)
 {
-        int64_t life_s = c->role ? (role_get_times(c->role).lifetime_ms + 999) / 1000 : 0;
-
-        return credproc_write_imds(out, a->credentials, a->expiration_s, a->expiration_s - life_s);
+        return credproc_write_imds(out, a->credentials, a->expiration_s, a->expiration_s - a->lifetime_s);
 }
 
 static void on_region(struct endpoint_conn *c, const struct endpoint_route *route _unused_,

@@ -45,7 +45,6 @@ struct endpoint_conn {
         size_t sent;
         struct handout *handout;
         const struct endpoint_route *route; // of the request that waits
-        struct role *role;                  // which it waits for; NULL: there is none of that name
 };
 
 struct endpoint {
@@ -102,7 +101,7 @@ struct endpoint_route {
         void (*handle)(struct endpoint_conn *c, const struct endpoint_route *route,
                 const struct endpoint_request *q);
         // Writes what is handed out. 0, -errno.
-        int (*document)(struct endpoint_conn *c, struct buf *out, const struct role_answer *a);
+        int (*document)(struct buf *out, const struct role_answer *a);
 };
 void endpoint_request(struct endpoint_conn *c, const struct http_head *head);
 // Hands a role out, now or later. role NULL: the default.

@@ -43,6 +43,8 @@ struct role_answer {
         const struct sts_credentials *credentials;
         int64_t expiration_s;          // real, by this machine's clock
         int64_t reported_expiration_s; // for doors that must understate it
+        const char *role_arn;          // with credentials, as is:
+        int64_t lifetime_s;            // what they were given when they came
         bool unanswered;               // the failure: nobody answered
 };
 

@@ -51,6 +51,8 @@ void role_fill_ok(const struct role *r, struct role_answer *ret)
                 .credentials = &r->credentials,
                 .expiration_s = real,
                 .reported_expiration_s = told,
+                .role_arn = r->conf->role_arn,
+                .lifetime_s = (r->lifetime_ms + 999) / 1000,
         };
 }
 

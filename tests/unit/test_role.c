@@ -41,6 +41,8 @@ static void a_thousand_callers_are_one_call_and_a_thousand_answers(void **state)
         assert_true(role_peek(role, 0, &a));
         assert_int_equal(a.expiration_s, NOW + 3600);
         assert_int_equal(a.reported_expiration_s, NOW + 3600 - 120);
+        assert_int_equal(a.lifetime_s, 3600);
+        assert_ptr_equal(a.role_arn, role_get_config(role)->role_arn);
 }
 
 static void it_rotates_ahead_of_every_sdk_for_days(void **state)
