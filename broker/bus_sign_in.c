@@ -91,7 +91,7 @@ static void on_prompt(void *arg, const struct sign_in_prompt *p)
 
         s->uri = strdup(p->uri);
         s->uri_complete = strdup(p->uri_complete ? p->uri_complete : "");
-        s->user_code = strdup(p->user_code);
+        s->user_code = strdup(p->user_code ? p->user_code : ""); // in a browser there is none to enter
         if (!s->uri || !s->uri_complete || !s->user_code) {
                 bus_sign_in_complete(s, OUTCOME_INTERNAL, "out of memory");
                 return;

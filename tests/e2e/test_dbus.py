@@ -122,6 +122,19 @@ def test_sign_in_over_dbus(make):
     assert b.shim().returncode == 0
 
 
+def test_a_sign_in_in_the_browser_has_no_code_to_enter(on_bus):
+    p = subprocess.Popen([f"{BUILD}/valetkey", "login", "--browser", "--json"], env=on_bus.env, stdout=subprocess.PIPE, text=True)
+    try:
+        url = json.loads(p.stdout.readline())["verification_uri"]
+        connection = dbus.bus.BusConnection(on_bus.bus_address)
+        path = begin_sign_in(on_bus, connection)  # the one that is under way is joined
+        shown = dbus.Interface(connection.get_object("org.valetkey.Broker1", path), "org.freedesktop.DBus.Properties").GetAll("org.valetkey.SignIn1")
+        assert (shown["VerificationUri"], shown["UserCode"]) == (url, "")
+    finally:
+        p.terminate()
+        p.wait()
+
+
 def test_a_program_that_leaves_the_bus_takes_its_sign_in_along(make):
     b = make(bus=True, faults=["interval=1"])
     until("the name", lambda: dbus.bus.BusConnection(b.bus_address).name_has_owner("org.valetkey.Broker1"))
