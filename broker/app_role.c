@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An app's role is a role like another, with two lines of its configuration changed, and the source of the one it comes from.
-// When there are too many, the one that was not asked for for the longest time goes.
+// When there are too many, the one that was not asked for for the longest time goes; but none that somebody waits for, and not
+// so often that an app that goes round through many roles has STS asked in a loop.
 #include "app_role.h"
 
+#include "bucket.h"
 #include "role_log.h"
+
+#define ROOM_AT_ONCE  64u
+#define ROOM_EVERY_MS INT64_C(5000)
 
 struct app_role {
         struct app_roles *all;
@@ -21,6 +26,7 @@ struct app_roles {
         struct app_role *first;
         unsigned n;
         uint64_t uses;
+        struct bucket room;
 };
 
 static void on_obtained(struct role *r, const struct sts_credentials *c, void *arg)
@@ -54,16 +60,22 @@ static void end(struct app_role **at)
         free(x);
 }
 
-static void make_room(struct app_roles *a)
+static enum outcome make_room(struct app_roles *a, struct err *err)
 {
-        struct app_role **oldest = &a->first;
+        const struct clock *c = loop_clock(a->loop);
+        struct app_role **oldest = NULL;
 
         if (a->n < APP_ROLES_MAX)
-                return;
+                return OUTCOME_OK;
         for (struct app_role **p = &a->first; *p; p = &(*p)->next)
-                if ((*p)->used < (*oldest)->used)
+                if (!role_is_awaited((*p)->role) && (!oldest || (*p)->used < (*oldest)->used))
                         oldest = p;
-        end(oldest);
+        if (oldest && bucket_take(&a->room, c->boot_ms(c), ROOM_AT_ONCE, ROOM_EVERY_MS)) {
+                end(oldest); // nobody waits for it, so nobody is told
+                return OUTCOME_OK;
+        }
+        err_set(err, "apps use more than %u role sessions of their own; try again in a while", APP_ROLES_MAX);
+        return oldest ? OUTCOME_THROTTLED : OUTCOME_BUSY;
 }
 
 static struct app_role *make(struct app_roles *a, struct role *base, const struct config_app *app)
@@ -83,32 +95,37 @@ static struct app_role *make(struct app_roles *a, struct role *base, const struc
                 free(x);
                 return NULL;
         }
-        make_room(a);
         x->next = a->first;
         a->first = x;
         a->n++;
         return x;
 }
 
-struct role *app_roles_get(struct app_roles *a, struct role *base, const struct config_app *app)
+enum outcome app_roles_get(struct role **ret, struct app_roles *a, struct role *base,
+        const struct config_app *app, struct err *err)
 {
         struct app_role *x = a->first;
+        enum outcome o = OUTCOME_OK;
 
+        *ret = base;
         if (!app->session_policy && !app->session_name)
-                return base;
+                return OUTCOME_OK;
         while (x && (x->base != base || x->app != app))
                 x = x->next;
         if (!x)
+                o = make_room(a, err);
+        if (!x && o == OUTCOME_OK)
                 x = make(a, base, app);
         if (!x)
-                return NULL;
+                return o == OUTCOME_OK ? OUTCOME_INTERNAL : o;
         x->used = ++a->uses;
-        return x->role;
+        *ret = x->role;
+        return OUTCOME_OK;
 }
 
 static bool is_of(const struct app_role *x, const char *identity)
 {
-        return strcmp(x->conf.identity, identity) == 0;
+        return identity && strcmp(x->conf.identity, identity) == 0;
 }
 
 void app_roles_grant_new(struct app_roles *a, const char *identity, bool same_person)
@@ -118,31 +135,42 @@ void app_roles_grant_new(struct app_roles *a, const char *identity, bool same_pe
                         role_grant_new(x->role, same_person);
 }
 
-// They are taken aside first: whoever waits hears of the sign-out, and may ask again at once.
-void app_roles_end(struct app_roles *a, const char *identity)
+// Takes those of a role, or of an identity, out of the list.
+static struct app_role *take_aside(struct app_roles *a, const struct role *base, const char *identity)
 {
-        struct app_role *ended = NULL;
+        struct app_role *taken = NULL;
 
         for (struct app_role **p = &a->first; *p;) {
                 struct app_role *x = *p;
 
-                if (!is_of(x, identity)) {
+                if (base ? x->base != base : !is_of(x, identity)) {
                         p = &x->next;
                         continue;
                 }
                 *p = x->next;
-                x->next = ended;
-                ended = x;
+                x->next = taken;
+                taken = x;
                 a->n--;
         }
-        while (ended) {
-                struct app_role *x = ended;
+        return taken;
+}
 
-                ended = x->next;
-                role_drop(x->role, true, NULL);
+// They are aside by then: whoever waits is told, and may ask again at once.
+static void end_all(struct app_role *x, bool signed_out)
+{
+        while (x) {
+                struct app_role *next = x->next;
+
+                role_end(x->role, signed_out);
                 role_free(x->role);
                 free(x);
+                x = next;
         }
+}
+
+void app_roles_end(struct app_roles *a, const char *identity)
+{
+        end_all(take_aside(a, NULL, identity), true);
 }
 
 void app_roles_refresh(struct app_roles *a, const struct role *base)
@@ -159,13 +187,9 @@ void app_roles_drop(struct app_roles *a, const struct role *base)
                         (void)role_drop(x->role, false, NULL);
 }
 
-void app_roles_forget(struct app_roles *a, const struct role *base)
+void app_roles_forget(struct app_roles *a, const struct role *base, bool signed_out)
 {
-        for (struct app_role **p = &a->first; *p;)
-                if ((*p)->base == base)
-                        end(p);
-                else
-                        p = &(*p)->next;
+        end_all(take_aside(a, base, NULL), signed_out);
 }
 
 int app_roles_new(struct app_roles **ret, struct loop *l)

@@ -12,11 +12,13 @@
 struct app_roles;
 int app_roles_new(struct app_roles **ret, struct loop *l) _must_check_;
 struct app_roles *app_roles_free(struct app_roles *a); // before the roles they come from
-// The role an app gets instead of that one: that one itself where its section wants nothing of its own. NULL: out of memory.
-struct role *app_roles_get(struct app_roles *a, struct role *base, const struct config_app *app);
+// The role an app gets instead of that one: that one itself where its section wants nothing of its own. Otherwise INTERNAL (no
+// memory), BUSY or THROTTLED with a sentence.
+enum outcome app_roles_get(struct role **ret, struct app_roles *a, struct role *base,
+        const struct config_app *app, struct err *err);
 
 void app_roles_grant_new(struct app_roles *a, const char *identity, bool same_person);
 void app_roles_end(struct app_roles *a, const char *identity);        // somebody signed out
 void app_roles_refresh(struct app_roles *a, const struct role *base); // NULL: all
 void app_roles_drop(struct app_roles *a, const struct role *base);    // a program had it dropped
-void app_roles_forget(struct app_roles *a, const struct role *base);  // that role goes away
+void app_roles_forget(struct app_roles *a, const struct role *base, bool signed_out); // that role goes away

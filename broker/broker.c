@@ -74,11 +74,11 @@ static void on_role_added(struct role *r, void *arg)
                 b->events->role_added(r, b->arg);
 }
 
-static void on_role_removed(struct role *r, void *arg)
+static void on_role_removed(struct role *r, bool signed_out, void *arg)
 {
         struct broker *b = arg;
 
-        handouts_role_gone(b->handouts, r);
+        handouts_role_gone(b->handouts, r, signed_out);
         store_save_soon(b->store);
         if (b->events && b->events->role_removed)
                 b->events->role_removed(r, b->arg);

@@ -64,8 +64,8 @@ static enum outcome look_up(
                 err_set(err, "role %s is only for programs that ask for it by name (ambient = no)", w->name);
                 return OUTCOME_ACCESS_DENIED;
         }
-        w->role = w->app ? app_roles_get(broker_handouts(b)->own, base, w->app) : base;
-        return w->role ? OUTCOME_OK : OUTCOME_INTERNAL;
+        w->role = base;
+        return w->app ? app_roles_get(&w->role, broker_handouts(b)->own, base, w->app, err) : OUTCOME_OK;
 }
 
 static enum outcome resolve(
@@ -422,7 +422,7 @@ void handouts_drop(struct handouts *h, const struct role *r)
         app_roles_drop(h->own, r);
 }
 
-void handouts_role_gone(struct handouts *h, const struct role *r)
+void handouts_role_gone(struct handouts *h, const struct role *r, bool signed_out)
 {
-        app_roles_forget(h->own, r);
+        app_roles_forget(h->own, r, signed_out);
 }

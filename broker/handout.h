@@ -45,4 +45,4 @@ void handouts_grant_new(struct handouts *h, const char *identity, bool same_pers
 void handouts_sign_out(struct handouts *h, const char *identity);
 void handouts_refresh(struct handouts *h, const struct role *r); // NULL: all
 void handouts_drop(struct handouts *h, const struct role *r);
-void handouts_role_gone(struct handouts *h, const struct role *r); // it is about to be freed
+void handouts_role_gone(struct handouts *h, const struct role *r, bool signed_out); // it is about to be freed

@@ -297,14 +297,11 @@ enum outcome role_refresh(struct role *r, struct err *err)
         return OUTCOME_OK;
 }
 
-enum outcome role_drop(struct role *r, bool signed_out, struct err *said)
+// Wipes everything, and tells who waits.
+static void clear(struct role *r, bool signed_out, const char *otherwise)
 {
         struct err err = ERR_INIT;
 
-        if (!signed_out && !role_anew_take(r)) {
-                role_say_too_often(r, said);
-                return OUTCOME_THROTTLED;
-        }
         cancel_flight(r);
         wipe(r);
         forget_failure(r);
@@ -314,13 +311,24 @@ enum outcome role_drop(struct role *r, bool signed_out, struct err *said)
         r->state = ROLE_EMPTY;
         if (r->events->changed)
                 r->events->changed(r, r->arg);
-        if (signed_out)
-                err_set(&err, "role %s: signed out meanwhile. Run: valetkey login", r->conf->name);
-        else
-                err_set(&err, "role %s: a program had its credentials dropped meanwhile; ask again",
-                        r->conf->name);
+        err_set(&err, "role %s: %s", r->conf->name,
+                signed_out ? "signed out meanwhile. Run: valetkey login" : otherwise);
         role_answer_waiters(r, signed_out ? OUTCOME_NEEDS_LOGIN : OUTCOME_CANCELLED, &err);
+}
+
+enum outcome role_drop(struct role *r, bool signed_out, struct err *said)
+{
+        if (!signed_out && !role_anew_take(r)) {
+                role_say_too_often(r, said);
+                return OUTCOME_THROTTLED;
+        }
+        clear(r, signed_out, "a program had its credentials dropped meanwhile; ask again");
         return OUTCOME_OK;
+}
+
+void role_end(struct role *r, bool signed_out)
+{
+        clear(r, signed_out, "the claim that named it names it no longer");
 }
 
 void role_grant_new(struct role *r, bool same_person)
@@ -409,6 +417,11 @@ const char *role_get_print(const struct role *r)
 void role_take_print(struct role *r, char *print)
 {
         free_and_replace(r->print, print);
+}
+
+bool role_is_awaited(const struct role *r)
+{
+        return r->flight || r->waiters || r->telling;
 }
 
 struct source *role_get_source(const struct role *r)

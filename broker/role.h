@@ -34,6 +34,8 @@ int role_new(struct role **ret, struct loop *l, const struct config_role *conf, 
         const struct role_events *events, void *arg) _must_check_;
 void role_stop(struct role *r);         // cancels its flight; role_free follows
 struct role *role_free(struct role *r); // every waiter is told OUTCOME_CANCELLED
+// Somebody waits for it, or is just being told: it must not be freed now by whoever can do without it.
+bool role_is_awaited(const struct role *r);
 
 // What is handed out: borrowed, until the next turn of the loop.
 struct role_answer {
@@ -77,6 +79,8 @@ enum outcome role_refresh(struct role *r, struct err *err);
 // Wipes the role session and what was remembered. Waiters are told needs-login when somebody signed out, cancelled
 // when a program had the session dropped; a program that does so too often is refused (OUTCOME_THROTTLED).
 enum outcome role_drop(struct role *r, bool signed_out, struct err *err);
+// As that, for a role that goes away: nobody asked for that, and nothing is refused.
+void role_end(struct role *r, bool signed_out);
 void role_grant_new(struct role *r, bool same_person); // somebody signed in: what failed before may work now
 
 enum role_state role_get_state(const struct role *r);

@@ -37,6 +37,7 @@ struct role {
         struct timer *timer, *deadline;
         int64_t next_try_boot_ms; // rotation or another attempt; 0: none planned
         struct role_waiter *waiters;
+        unsigned telling; // waiters are being told, one after the other
 
         unsigned failures;           // in a row
         bool unanswered;             // the last one: nobody answered

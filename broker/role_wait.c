@@ -50,6 +50,7 @@ void role_answer_waiters(struct role *r, enum outcome o, const struct err *err)
         r->waiters = NULL;
         if (all)
                 all->link = &all;
+        r->telling++;
         while ((w = all)) {
                 struct role_answer a;
                 struct err impossible_err = ERR_INIT;
@@ -64,6 +65,7 @@ void role_answer_waiters(struct role *r, enum outcome o, const struct err *err)
                 }
                 waiter_answer(w, &a);
         }
+        r->telling--;
         plan_deadline(r);
 }
 
@@ -88,8 +90,10 @@ void role_on_deadline(void *arg)
                 "role %s: its credentials are being fetched, but no answer came in time; try again shortly",
                 r->conf->name);
         role_fill_error(r, OUTCOME_TIMEOUT, &err, &a);
+        r->telling++;
         while ((w = overdue(r)))
                 waiter_answer(w, &a);
+        r->telling--;
         plan_deadline(r);
 }
 

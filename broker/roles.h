@@ -18,7 +18,8 @@ struct roles_events {                               // called from the loop
         void (*changed)(struct role *r, void *arg); // its state or last error
         void (*rotated)(struct role *r, void *arg); // it has a new session
         void (*added)(struct role *r, void *arg);   // a claim brought it
-        void (*removed)(struct role *r, void *arg); // nobody finds it any more; it is freed next
+        void (*removed)(
+                struct role *r, bool signed_out, void *arg); // nobody finds it any more; it is freed next
 };
 int roles_new(struct roles **ret, const struct roles_parts *p, const struct roles_events *events,
         void *arg) _must_check_;

@@ -84,14 +84,15 @@ static int want_all(struct roles *r, struct wanted_list *ret)
 void roles_remove_claimed(struct roles *r, size_t n)
 {
         struct roles_entry *e = r->entries[n];
+        bool signed_out = keeper_get_state(r->p.keepers[e->identity]) != KEEPER_SIGNED_IN;
 
         r->n--;
         memmove(&r->entries[n], &r->entries[n + 1], (r->n - n) * sizeof(*r->entries));
         memmove(&r->list[n], &r->list[n + 1], (r->n - n) * sizeof(*r->list));
-        r->events->removed(e->role, r->arg);
+        r->events->removed(e->role, signed_out, r->arg);
         e->gone = true;
         // Whoever waits is told, and finds it no more.
-        role_drop(e->role, keeper_get_state(r->p.keepers[e->identity]) != KEEPER_SIGNED_IN, NULL);
+        role_end(e->role, signed_out);
         roles_entry_free(e);
 }
 

@@ -91,8 +91,20 @@ struct asked {
         struct role_waiter *w;
         enum outcome outcome;
         unsigned answers;
-        struct role *again; // asked for in turn, by an app
+        const struct config_app *again; // who asks in turn
 };
+
+// NULL: refused, with why in said.
+static enum outcome said;
+static struct role *get(const struct config_app *app)
+{
+        struct err err = ERR_INIT;
+        struct role *r = NULL;
+
+        said = app_roles_get(&r, all, base, app, &err);
+        assert_true(said == OUTCOME_OK || said == OUTCOME_INTERNAL || err.text[0]);
+        return said == OUTCOME_OK ? r : NULL;
+}
 
 static void on_answer(void *arg, const struct role_answer *a)
 {
@@ -102,7 +114,7 @@ static void on_answer(void *arg, const struct role_answer *a)
         x->outcome = a->outcome;
         x->w = role_waiter_free(x->w);
         if (x->again)
-                assert_non_null(app_roles_get(all, x->again, &narrow));
+                get(x->again);
 }
 
 static void ask(struct asked *x, struct role *r)
@@ -114,18 +126,18 @@ static void ask(struct asked *x, struct role *r)
 static void an_app_that_wants_nothing_of_its_own_shares(void **state)
 {
         (void)state;
-        assert_ptr_equal(app_roles_get(all, base, &wishless), base);
+        assert_ptr_equal(get(&wishless), base);
 }
 
 static void one_session_for_a_role_and_an_app(void **state)
 {
-        struct role *r = app_roles_get(all, base, &narrow);
+        struct role *r = get(&narrow);
         struct asked x;
 
         (void)state;
         assert_non_null(r);
         assert_ptr_not_equal(r, base);
-        assert_ptr_equal(app_roles_get(all, base, &narrow), r);
+        assert_ptr_equal(get(&narrow), r);
         assert_string_equal(role_get_config(r)->name, "dev");
         ask(&x, r);
         assert_int_equal(calls, 1);
@@ -139,15 +151,15 @@ static void a_sign_out_is_told_and_ends_it(void **state)
         struct asked x;
 
         (void)state;
-        ask(&x, app_roles_get(all, base, &narrow));
+        ask(&x, get(&narrow));
         app_roles_end(all, "another");
         assert_int_equal(x.answers, 0);
-        x.again = base; // who is told asks again at once, and that one is not ended with the first
+        x.again = &narrow; // who is told asks again at once, and that one is not ended with the first
         app_roles_end(all, "corp");
         assert_int_equal(x.answers, 1);
         assert_int_equal(x.outcome, OUTCOME_NEEDS_LOGIN);
         assert_null(ops);
-        assert_int_equal(role_get_state(app_roles_get(all, base, &narrow)), ROLE_EMPTY);
+        assert_int_equal(role_get_state(get(&narrow)), ROLE_EMPTY);
 }
 
 static void a_role_that_goes_takes_them_along(void **state)
@@ -155,36 +167,91 @@ static void a_role_that_goes_takes_them_along(void **state)
         struct asked x;
 
         (void)state;
-        ask(&x, app_roles_get(all, base, &narrow));
-        app_roles_forget(all, base);
+        ask(&x, get(&narrow));
+        app_roles_forget(all, base, false);
         assert_int_equal(x.answers, 1);
         assert_int_equal(x.outcome, OUTCOME_CANCELLED);
         assert_null(ops);
 }
 
-static void there_are_not_more_than_so_many(void **state)
+static void a_role_that_goes_with_its_person_needs_a_login(void **state)
 {
-        static char names[APP_ROLES_MAX + 1][16];
-        static struct config_app apps[APP_ROLES_MAX + 1];
-        struct role *first;
         struct asked x;
 
         (void)state;
+        ask(&x, get(&narrow));
+        app_roles_forget(all, base, true);
+        assert_int_equal(x.outcome, OUTCOME_NEEDS_LOGIN);
+}
+
+static struct config_app apps[2 * APP_ROLES_MAX];
+
+static void fill(void)
+{
+        static char names[ARRAY_SIZE(apps)][16];
+
         for (size_t i = 0; i < ARRAY_SIZE(apps); i++) {
                 snprintf(names[i], sizeof names[i], "app%zu", i);
                 apps[i] = (struct config_app){.name = names[i], .session_name = names[i]};
         }
         for (size_t i = 0; i < APP_ROLES_MAX; i++)
-                assert_non_null(app_roles_get(all, base, &apps[i]));
-        first = app_roles_get(all, base, &apps[0]); // used again: the second is the oldest now
-        ask(&x, app_roles_get(all, base, &apps[1]));
-        for (size_t i = 2; i < APP_ROLES_MAX; i++)
-                assert_non_null(app_roles_get(all, base, &apps[i]));
-        assert_ptr_equal(app_roles_get(all, base, &apps[0]), first);
-        assert_non_null(app_roles_get(all, base, &apps[APP_ROLES_MAX]));
-        assert_int_equal(x.answers, 1); // it went, and whoever waited knows
-        assert_int_equal(x.outcome, OUTCOME_CANCELLED);
-        assert_ptr_equal(app_roles_get(all, base, &apps[0]), first);
+                assert_non_null(get(&apps[i]));
+}
+
+static void there_are_not_more_than_so_many(void **state)
+{
+        struct asked x;
+
+        (void)state;
+        fill();
+        ask(&x, get(&apps[0])); // waited for
+        for (size_t i = 1; i < APP_ROLES_MAX; i++)
+                get(&apps[i]);
+        assert_non_null(get(&apps[APP_ROLES_MAX])); // in the place of one that nobody waits for
+        assert_int_equal(x.answers, 0);
+        assert_int_equal(role_get_state(get(&apps[0])), ROLE_FETCHING);
+        assert_int_equal(role_refresh(get(&apps[2]), NULL), OUTCOME_OK);
+        assert_int_equal(calls, 2);
+        role_waiter_free(x.w);
+}
+
+// While its waiters are told, one of them asks for something else, and there is no room but its own.
+static void a_role_that_is_telling_stays(void **state)
+{
+        struct asked x, waits[APP_ROLES_MAX];
+        struct source_result failed = {.outcome = OUTCOME_UNREACHABLE};
+        struct source_op *op;
+
+        (void)state;
+        fill();
+        ask(&x, get(&apps[0]));
+        op = ops;
+        x.again = &apps[APP_ROLES_MAX];
+        for (size_t i = 1; i < APP_ROLES_MAX; i++)
+                ask(&waits[i], get(&apps[i]));
+        op->done(op->arg, &failed);
+        assert_int_equal(x.answers, 1);
+        assert_int_equal(said, OUTCOME_BUSY);
+        assert_int_equal(role_get_state(get(&apps[0])), ROLE_EMPTY);
+        assert_non_null(get(&apps[APP_ROLES_MAX])); // now there is
+        for (size_t i = 1; i < APP_ROLES_MAX; i++)
+                role_waiter_free(waits[i].w);
+}
+
+// Each is fetched anew at STS when it comes again.
+static void going_round_through_many_is_slowed_down(void **state)
+{
+        size_t n = 0;
+
+        (void)state;
+        fill();
+        while (n < 1000 && get(&apps[(APP_ROLES_MAX + n) % ARRAY_SIZE(apps)]))
+                n++;
+        assert_true(n >= 50 && n <= 70);
+        assert_int_equal(said, OUTCOME_THROTTLED);
+        assert_non_null(get(&apps[APP_ROLES_MAX + n - 1])); // what is there is there
+        clock_fake_advance_ms(&clk, 5000);
+        assert_non_null(get(&apps[APP_ROLES_MAX + n]));
 }
 
 static void memory_that_runs_out_is_no_session(void **state)
@@ -193,7 +260,7 @@ static void memory_that_runs_out_is_no_session(void **state)
         unsigned failed = 0;
 
         (void)state;
-        FAULT_EACH(50, r = app_roles_get(all, base, &narrow))
+        FAULT_EACH(50, r = get(&narrow))
         {
                 assert_null(r);
                 failed++;
@@ -209,7 +276,11 @@ int main(void)
                 cmocka_unit_test_setup_teardown(one_session_for_a_role_and_an_app, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_sign_out_is_told_and_ends_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_goes_takes_them_along, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_role_that_goes_with_its_person_needs_a_login, setup, teardown),
                 cmocka_unit_test_setup_teardown(there_are_not_more_than_so_many, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_role_that_is_telling_stays, setup, teardown),
+                cmocka_unit_test_setup_teardown(going_round_through_many_is_slowed_down, setup, teardown),
                 cmocka_unit_test_setup_teardown(memory_that_runs_out_is_no_session, setup, teardown),
         };
 
