@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A question is shown in two steps: can whoever shows notifications show buttons, and then Notify. Its answers are signals, which
-// any program on the bus can send; only those of the connection that answered Notify count. Nobody who shows, no buttons, an error, a
-// bus that goes away: nobody was asked.
+// any program on the bus can send; only those of the connection that answered Notify count. But whoever may show notifications may
+// put another text and other buttons in the place of ours (replaces_id), and have a person press "Close": so what our buttons
+// answer is a number that nobody else knows. Nobody who shows, no buttons, an error, a bus that goes away: nobody was asked.
 #include "desktop.h"
 
 #include "bus.h"
 #include "log.h"
+#include "random.h"
 
 #include <ctype.h>
 
@@ -16,6 +18,7 @@
 #define URGENT   2
 #define NORMAL   1
 #define TEXT_MAX 512
+#define KEY_LEN  32
 
 struct desktop {
         struct loop *loop;
@@ -30,6 +33,7 @@ struct desktop_question {
         struct timer *later;   // an answer is told from the loop
         enum desktop_answer answer;
         char summary[TEXT_MAX], body[TEXT_MAX], a_while[64];
+        char once_key[KEY_LEN + 1], while_key[KEY_LEN + 1], no_key[KEY_LEN + 1];
         uint32_t id;  // of the notification; 0: none yet
         char *shower; // the connection that shows it
         void (*done)(void *arg, enum desktop_answer a);
@@ -78,17 +82,13 @@ static void on_lost(void *arg)
 
 static void on_action(struct desktop_question *q, const char *key)
 {
-        static const struct {
-                const char *key;
-                enum desktop_answer answer;
-        } keys[] = {{"once", DESKTOP_ONCE}, {"while", DESKTOP_A_WHILE}, {"no", DESKTOP_NO}};
-
-        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-                if (strcmp(key, keys[i].key) == 0 && (keys[i].answer != DESKTOP_A_WHILE || q->a_while[0])) {
-                        end_with(q, keys[i].answer);
-                        return;
-                }
-        // A click beside the buttons ("default") is none of them.
+        if (strcmp(key, q->once_key) == 0)
+                end_with(q, DESKTOP_ONCE);
+        else if (strcmp(key, q->while_key) == 0 && q->a_while[0])
+                end_with(q, DESKTOP_A_WHILE);
+        else if (strcmp(key, q->no_key) == 0)
+                end_with(q, DESKTOP_NO);
+        // A click beside the buttons ("default") is none of them, nor is one on somebody else's.
 }
 
 static DBusHandlerResult on_signal(DBusConnection *c _unused_, DBusMessage *m, void *arg)
@@ -286,8 +286,8 @@ static void on_capabilities(DBusPendingCall *pending _unused_, void *arg)
 {
         struct desktop_question *q = arg;
         DBusMessage *m = take_reply(q);
-        const char *const actions[] = {
-                "once", "Allow once", "no", "Deny", q->a_while[0] ? "while" : NULL, q->a_while, NULL};
+        const char *const actions[] = {q->once_key, "Allow once", q->no_key, "Deny",
+                q->a_while[0] ? q->while_key : NULL, q->a_while, NULL};
         bool can = has_actions(m);
 
         if (m)
@@ -306,6 +306,12 @@ int desktop_ask(struct desktop_question **ret, struct desktop *d, const struct d
                 return -ENOMEM;
         *q = (struct desktop_question){.desktop = d, .done = done, .arg = arg};
         r = timer_new(&q->later, d->loop, on_later, q);
+        if (r == 0)
+                r = random_hex(q->once_key, KEY_LEN / 2);
+        if (r == 0)
+                r = random_hex(q->while_key, KEY_LEN / 2);
+        if (r == 0)
+                r = random_hex(q->no_key, KEY_LEN / 2);
         if (r < 0) {
                 desktop_question_free(q);
                 return err_trace(r);

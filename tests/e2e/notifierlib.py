@@ -37,6 +37,11 @@ class Notifier:
         self.proc.stdin.write(" ".join(str(w) for w in words) + "\n")
         self.proc.stdin.flush()
 
+    def press(self, shown, label, number=None, verb="invoke"):
+        """A press of that button: what it answers is a secret between the broker and whoever shows it."""
+        actions = shown["actions"]
+        self.say(verb, shown["id"] if number is None else number, actions[actions.index(label) - 1])
+
     def close(self):
         self.proc.stdin.close()
         self.proc.wait(timeout=10)

@@ -17,6 +17,7 @@ T_TEXT, T_INTERACTIVE, T_ANSWER, T_CONFIRM_FOR = 5, 23, 24, 25
 DENIED_BY_USER, NEEDS_CONFIRMATION = 14, 26
 NO, ONCE, A_WHILE = 0, 1, 2
 INTERACTIVE = (T_INTERACTIVE, u32(1))
+FOR_A_WHILE = "Allow for 15 minutes"
 
 
 def make(role_extra, bus=True, roles=("dev",), **kw):
@@ -75,8 +76,8 @@ def test_a_yes_hands_out_and_holds_for_a_while(asked, desktop):
     s = ask(asked)
     shown = desktop.next()["show"]
     assert asked.current in shown["summary"] and sys.executable.split("/")[-1][:6] in shown["body"] and shown["urgency"] == 2
-    assert shown["actions"] == ["once", "Allow once", "no", "Deny", "while", "Allow for 15 minutes"]
-    desktop.say("invoke", shown["id"], "while")
+    assert shown["actions"][1::2] == ["Allow once", "Deny", FOR_A_WHILE]
+    desktop.press(shown, FOR_A_WHILE)
     assert answer(s)[0] == CREDENTIALS
     assert desktop.next() == {"closed": shown["id"]}
     assert asked.get(asked.current)[0] == CREDENTIALS and desktop.nothing()
@@ -86,7 +87,7 @@ def test_a_yes_hands_out_and_holds_for_a_while(asked, desktop):
     shown = desktop.next()["show"]
     assert SHIM in shown["body"]
     # answered after it had given up, "once" is good for its next try, and for no more
-    desktop.say("invoke", shown["id"], "once")
+    desktop.press(shown, "Allow once")
     assert desktop.next() == {"closed": shown["id"]}
     assert asked.run(SHIM, asked.current).returncode == 0
     assert asked.run(SHIM, asked.current).returncode == 26
@@ -94,7 +95,7 @@ def test_a_yes_hands_out_and_holds_for_a_while(asked, desktop):
 
 def test_a_no_is_a_refusal_and_is_not_asked_again_at_once(asked, desktop):
     s = ask(asked)
-    desktop.say("invoke", desktop.next()["show"]["id"], "no")
+    desktop.press(desktop.next()["show"], "Deny")
     kind, fields = answer(s)
     assert kind == ERROR and outcome(fields) == DENIED_BY_USER and f"role {asked.current}".encode() in fields[T_MESSAGE]
     assert "closed" in desktop.next()
@@ -112,17 +113,33 @@ def test_put_away_is_a_no(asked, desktop):
 def test_only_who_shows_it_answers_it(asked, desktop):
     s = ask(asked)
     shown = desktop.next()["show"]
-    desktop.say("forge", shown["id"], "while")
+    desktop.press(shown, FOR_A_WHILE, verb="forge")
     desktop.say("invoke", shown["id"], "default")  # a click beside the buttons
-    desktop.say("invoke", shown["id"] + 1, "while")
-    desktop.say("invoke", shown["id"], "no")
+    desktop.press(shown, FOR_A_WHILE, number=shown["id"] + 1)
+    desktop.press(shown, "Deny")
     assert outcome(answer(s)[1]) == DENIED_BY_USER
+
+
+def test_a_button_that_another_program_put_there_is_no_answer(asked, desktop):
+    """Whoever may show notifications may replace ours by its own, with whatever text: the desktop then says that its button was pressed."""
+    s = ask(asked)
+    shown = desktop.next()["show"]
+    keys = shown["actions"][::2]
+    for guess in ("once", "while", "yes", "0", keys[0][:-1], keys[0].upper() + "x"):
+        desktop.say("invoke", shown["id"], guess)
+    desktop.press(shown, "Deny")
+    assert outcome(answer(s)[1]) == DENIED_BY_USER
+    other = asked.run(SHIM, asked.current)
+    assert other.returncode == 26
+    again = desktop.next()
+    again = again.get("show") or desktop.next()["show"]
+    assert len(set(keys) | set(again["actions"][::2])) == 6  # each question has its own
 
 
 def test_a_thousand_callers_are_one_question(asked, desktop):
     conns = [ask(asked) for _ in range(1000)]
     shown = desktop.next()["show"]
-    desktop.say("invoke", shown["id"], "once")
+    desktop.press(shown, "Allow once")
     assert {answer(s)[0] for s in conns} == {CREDENTIALS}
     assert desktop.next() == {"closed": shown["id"]} and desktop.nothing()
     log = asked.log()
@@ -183,7 +200,7 @@ def test_the_question_moves_on_when_its_terminal_goes(asked, desktop):
     assert parse(first.recv(65536))[0] == QUESTION
     second = ask(asked)
     first.close()
-    desktop.say("invoke", desktop.next()["show"]["id"], "once")
+    desktop.press(desktop.next()["show"], "Allow once")
     assert answer(second)[0] == CREDENTIALS
 
 
@@ -212,7 +229,7 @@ def test_nobody_answers_a_question_that_was_not_put(asked):
 
 def test_a_sign_out_forgets_what_was_said(asked, desktop):
     s = ask(asked)
-    desktop.say("invoke", desktop.next()["show"]["id"], "while")
+    desktop.press(desktop.next()["show"], FOR_A_WHILE)
     assert answer(s)[0] == CREDENTIALS
     asked.run(CLI, "logout")
     assert asked.sign_in().returncode == 0
