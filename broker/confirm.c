@@ -12,6 +12,7 @@
 
 #define MATTERS_MAX   128u
 #define QUESTIONS_MAX 16u
+#define QUESTIONS_APP 4u // of one sandboxed app: others want to ask, too
 #define QUESTION_MS   INT64_C(60000)
 #define ONCE_MS       INT64_C(60000) // "once", said after the caller had given up, is good for its next try
 #define NO_MS         INT64_C(60000) // a program that tries again does not nag
@@ -22,7 +23,7 @@
 struct matter {
         struct confirm *confirm;
         struct matter *next;
-        char role[65], role_arn[256]; // copied: a role of a claim may go
+        char role[65], *role_arn; // copied: a role of a claim may go
         int64_t a_while_s;
         struct caller who; // the first who asked
         uint64_t used;
@@ -76,7 +77,8 @@ static struct matter *find(struct confirm *c, const struct config_role *r, const
         char key[KEY_MAX];
 
         make_key(key, r, who);
-        while (m && strcmp(m->key, key) != 0)
+        // A claim may give a name to another role: a yes was for what the person was shown.
+        while (m && (strcmp(m->key, key) != 0 || strcmp(m->role_arn, r->role_arn) != 0))
                 m = m->next;
         if (m)
                 m->used = ++c->uses;
@@ -90,6 +92,7 @@ static void forget(struct matter **at)
         *at = m->next;
         m->confirm->n--;
         timer_free(m->end);
+        free(m->role_arn);
         free(m);
 }
 
@@ -126,10 +129,11 @@ static int find_or_make(
         *m = (struct matter){
                 .confirm = c, .next = c->first, .used = ++c->uses, .a_while_s = r->confirm_for_s};
         snprintf(m->role, sizeof m->role, "%s", r->name);
-        snprintf(m->role_arn, sizeof m->role_arn, "%s", r->role_arn);
+        m->role_arn = strdup(r->role_arn);
         make_key(m->key, r, who);
-        e = timer_new(&m->end, c->loop, on_end, m);
+        e = m->role_arn ? timer_new(&m->end, c->loop, on_end, m) : -ENOMEM;
         if (e < 0) {
+                free(m->role_arn);
                 free(m);
                 return err_trace(e);
         }
@@ -161,6 +165,7 @@ static void unlink_waiter(struct confirm_waiter *w)
 
 // ---- what was said
 
+// m may be gone afterwards: who is told may ask for something else.
 static void settle(struct matter *m, enum confirm_result said, bool a_while)
 {
         static const int64_t holds_ms[] = {[CONFIRM_GRANTED] = ONCE_MS,
@@ -303,11 +308,20 @@ static int ask(struct matter *m)
         return 0;
 }
 
+static bool may_open(const struct confirm *c, const struct caller *who)
+{
+        unsigned n = 0;
+
+        for (const struct matter *m = c->first; m && caller_is_sandboxed(who); m = m->next)
+                n += m->open && m->who.kind == who->kind && strcmp(m->who.app, who->app) == 0;
+        return n < QUESTIONS_APP && c->n_open < QUESTIONS_MAX;
+}
+
 static int open_matter(struct matter *m, const struct caller *who)
 {
         int r;
 
-        if (m->confirm->n_open >= QUESTIONS_MAX)
+        if (!may_open(m->confirm, who))
                 return -EBUSY;
         m->who = *who;
         m->open = true;
@@ -354,9 +368,11 @@ static void leave(struct matter *m, struct confirm_waiter *w)
         if (m->at_terminal != w)
                 return;
         m->at_terminal = NULL;
-        if (!m->waiters || ask(m) < 0) {
+        if (!m->waiters) {
+                settle(m, CONFIRM_UNANSWERED, false); // which tells nobody
+                m->said = CONFIRM_UNKNOWN;            // nobody has had the time to say anything
+        } else if (ask(m) < 0) {
                 settle(m, CONFIRM_UNANSWERED, false);
-                m->said = CONFIRM_UNKNOWN; // nobody has had the time to say anything
         }
 }
 

@@ -34,6 +34,7 @@ struct handout {
         size_t n_awaited;              // sign-ins that did not come
         bool interactive;
         struct confirm_waiter *confirm; // while a person is asked
+        char *asked_arn;                // what the person was, or is, asked about
         struct role_waiter *waiter;     // while credentials are fetched
         struct timer *
                 later; // what is known already is told from the loop, too; and the deadline of a person's answer
@@ -201,16 +202,33 @@ static int64_t left_ms(const struct handout *h)
         return left > 0 ? left : 0;
 }
 
-// Looked up anew: a sign-in or a sign-out may have come between.
+static struct handout_request request_of(const struct handout *h)
+{
+        return (struct handout_request){.caller = &h->caller,
+                .role = h->role,
+                .by_name = h->by_name,
+                .interactive = h->interactive,
+                .ask = h->ask};
+}
+
+static int ask_person(struct handout *h, bool at_terminal);
+
+// Looked up anew: a sign-in or a sign-out may have come between, and the name may be another role's now, which nobody allowed.
 static void hand_out(struct handout *h)
 {
-        const struct handout_request q = {.caller = &h->caller, .role = h->role, .by_name = h->by_name};
+        const struct handout_request q = request_of(h);
         struct role_answer a;
+        bool ask = false;
         enum outcome o = resolve(h->broker, &q, &h->wanted, &h->err);
 
+        if (o == OUTCOME_OK && !(h->asked_arn && strcmp(h->asked_arn, h->wanted.conf->role_arn) == 0))
+                o = recall(h->broker, &q, &h->wanted, &ask, &h->err);
         if (o != OUTCOME_OK)
                 end_with(h, o);
-        else if (role_peek(h->wanted.role, h->min_ttl_s, &a))
+        else if (ask) {
+                if (ask_person(h, can_ask(&q)) < 0)
+                        end_with(h, OUTCOME_INTERNAL);
+        } else if (role_peek(h->wanted.role, h->min_ttl_s, &a))
                 on_answer(h, &a);
         else if (role_wait_start(&h->waiter, h->wanted.role, h->min_ttl_s, left_ms(h), on_answer, h) < 0)
                 end_with(h, OUTCOME_INTERNAL);
@@ -239,10 +257,24 @@ static int ask_person(struct handout *h, bool at_terminal)
 {
         static const struct confirm_events here = {.done = on_confirmed, .ask = on_ask},
                                            desktop = {.done = on_confirmed};
+        char *name = strdup(h->wanted.name); // the default, where none was named
+        char *arn = strdup(h->wanted.conf->role_arn);
+        int r = name && arn ? 0 : -ENOMEM;
 
-        timer_arm_in(h->later, left_ms(h));
-        return confirm_start(&h->confirm, broker_handouts(h->broker)->confirm, h->wanted.conf, &h->caller,
-                at_terminal ? &here : &desktop, h);
+        free_and_replace(h->asked_arn, arn);
+        if (name)
+                free_and_replace(h->role, name);
+        if (r == 0)
+                r = confirm_start(&h->confirm, broker_handouts(h->broker)->confirm, h->wanted.conf,
+                        &h->caller, at_terminal ? &here : &desktop, h);
+        if (r == 0)
+                timer_arm_in(h->later, left_ms(h));
+        if (r != -EBUSY)
+                return r;
+        err_set(&h->err, "too many questions wait for an answer already; try again later");
+        h->outcome = OUTCOME_BUSY;
+        timer_arm_in(h->later, 0);
+        return 0;
 }
 
 void handout_say(struct handout *h, enum confirm_result said, bool a_while)
@@ -278,10 +310,8 @@ static int await_sign_in(struct handout *h, struct keeper *k)
 
 static int begin(struct handout *h, const struct handout_request *q)
 {
-        cleanup_free char *name = NULL;
         struct keeper *k;
         bool ask = false;
-        int r;
 
         err_clear(&h->err);
         h->outcome = resolve(h->broker, q, &h->wanted, &h->err);
@@ -294,27 +324,13 @@ static int begin(struct handout *h, const struct handout_request *q)
                 timer_arm_in(h->later, 0);
                 return 0;
         }
-        name = strdup(h->wanted.name); // the default, where none was named
-        if (!name)
-                return -ENOMEM;
-        free_and_replace(h->role, name);
-        r = ask_person(h, can_ask(q));
-        if (r != -EBUSY)
-                return r;
-        err_set(&h->err, "too many questions wait for an answer already; try again later");
-        h->outcome = OUTCOME_BUSY;
-        timer_arm_in(h->later, 0);
-        return 0;
+        return ask_person(h, can_ask(q));
 }
 
 static void on_signed_in(void *arg, const struct keeper_token *t)
 {
         struct handout *h = arg;
-        const struct handout_request q = {.caller = &h->caller,
-                .role = h->role,
-                .by_name = h->by_name,
-                .interactive = h->interactive,
-                .ask = h->ask};
+        const struct handout_request q = request_of(h);
 
         h->sign_in = keeper_waiter_free(h->sign_in);
         if (t->outcome != OUTCOME_OK)
@@ -364,6 +380,7 @@ struct handout *handout_free(struct handout *h)
         role_waiter_free(h->waiter);
         timer_free(h->later);
         free(h->role);
+        free(h->asked_arn);
         free(h);
         return NULL;
 }
@@ -404,6 +421,8 @@ struct handouts *handouts_free(struct handouts *h)
 void handouts_grant_new(struct handouts *h, const char *identity, bool same_person)
 {
         app_roles_grant_new(h->own, identity, same_person);
+        if (!same_person)
+                confirm_forget(h->confirm); // what one person allowed
 }
 
 void handouts_sign_out(struct handouts *h, const char *identity)

@@ -107,6 +107,44 @@ static void a_yes_holds_for_that_program_and_that_long(void **state)
         assert_int_equal(confirm_recall(c, &conf, &aws, false), CONFIRM_UNKNOWN);
 }
 
+// The name of a claim's role may be another role's when the person has signed in again.
+static void a_yes_is_for_the_role_that_was_shown(void **state)
+{
+        static char there[] = "arn:aws:iam::999988887777:role/prod";
+        static const struct config_role moved = {
+                .name = prod, .role_arn = there, .confirm = CONFIRM_ASK, .confirm_for_s = 900};
+        struct asked x;
+
+        (void)state;
+        ask(&x, &conf, &aws, &terminal);
+        confirm_say(x.w, CONFIRM_GRANTED, true);
+        assert_int_equal(confirm_recall(c, &conf, &aws, false), CONFIRM_GRANTED);
+        assert_int_equal(confirm_recall(c, &moved, &aws, false), CONFIRM_UNKNOWN);
+}
+
+static void one_app_does_not_take_all_the_questions(void **state)
+{
+        static char names[8][8];
+        struct config_role roles[8];
+        struct confirm_waiter *w[8] = {NULL}, *mine;
+        struct asked x;
+        size_t n = 0;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+                snprintf(names[i], sizeof names[i], "prod%zu", i);
+                roles[i] = conf;
+                roles[i].name = names[i];
+        }
+        while (n < ARRAY_SIZE(roles) && confirm_start(&w[n], c, &roles[n], &app, &desktop, &x) == 0)
+                n++;
+        assert_int_equal(n, 4);
+        assert_int_equal(confirm_start(&mine, c, &conf, &aws, &desktop, &x), 0);
+        confirm_waiter_free(mine);
+        while (n > 0)
+                confirm_waiter_free(w[--n]);
+}
+
 static void where_each_time_is_configured_a_while_is_once(void **state)
 {
         struct asked x;
@@ -254,6 +292,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_yes_holds_for_that_program_and_that_long, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_yes_is_for_the_role_that_was_shown, setup, teardown),
+                cmocka_unit_test_setup_teardown(one_app_does_not_take_all_the_questions, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         where_each_time_is_configured_a_while_is_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(
