@@ -51,7 +51,7 @@ static int read_at(int dir, const char *name, char *dst, size_t size, size_t *re
 
 static int look_cgroup(struct app_id *id, int proc, char *room)
 {
-        size_t n;
+        size_t n = 0;
         int r = read_at(proc, "cgroup", room, FILE_MAX, &n);
 
         return r < 0 ? r : app_id_from_proc_cgroup(id, room, n);
@@ -60,7 +60,7 @@ static int look_cgroup(struct app_id *id, int proc, char *room)
 static int look_root(struct app_id *id, int proc, char *room)
 {
         cleanup_fd int root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        size_t n;
+        size_t n = 0;
         int r;
 
         if (root < 0)
@@ -76,7 +76,7 @@ static int look_label(struct app_id *id, int proc, char *room)
         static const char *const names[] = {"attr/apparmor/current", "attr/current"};
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                size_t n;
+                size_t n = 0;
                 int r = read_at(proc, names[i], room, FILE_MAX, &n);
 
                 if (r == -ENOENT || r == -EINVAL || r == -EOPNOTSUPP)

@@ -394,45 +394,25 @@ static int find_tables(struct life *l, const struct options *o, const struct bro
         return 0;
 }
 
-static int start(struct life *l, const struct options *o, struct err *err)
+// What everything else hangs on.
+static int start_loop(struct life *l)
 {
-        struct broker_options b = {
-                .claim_path = o->claim_socket ? o->claim_socket : PATH_RUN "/claim.sock",
-                .server_uid = daemon_uid(o),
-        };
-        int r = settings_load(&l->config, o->config, err);
+        int r = loop_new(&l->loop, &clock_system);
 
         if (r == 0)
-                r = process_program(&l->program);
-        if (r == 0)
-                r = open_state(l);
-        if (r < 0)
-                return r;
-        r = loop_new(&l->loop, &clock_system);
-        if (r < 0)
-                return r;
-        r = loop_on_signal(l->loop, SIGTERM, on_end, l);
+                r = loop_on_signal(l->loop, SIGTERM, on_end, l);
         if (r == 0)
                 r = loop_on_signal(l->loop, SIGINT, on_end, l);
         if (r == 0)
                 r = loop_on_signal(l->loop, SIGHUP, on_hangup, l);
-        if (r == 0)
-                r = http_new(&l->http, l->loop);
-        if (r < 0)
-                return r;
-        r = find_tables(l, o, &b);
-        if (r < 0)
-                return r;
-        b.matching = &l->matching;
-        b.loop = l->loop;
-        b.http = l->http;
-        b.config = l->config;
-        b.state = l->state;
-        b.runtime_dir = l->runtime_dir;
-        r = broker_new(&l->broker, &b);
-        if (r < 0)
-                return r;
-        r = login1_new(&l->login1, l->loop);
+        return r == 0 ? http_new(&l->http, l->loop) : r;
+}
+
+// The doors, and who is told that the machine woke up or the person has gone.
+static int open_doors(struct life *l, const struct broker_options *b, struct err *err)
+{
+        int r = login1_new(&l->login1, l->loop);
+
         if (r == 0)
                 r = wakeful_new(&l->wakeful, l->broker, l->login1);
         if (r < 0)
@@ -442,7 +422,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 err_set(err, "cannot listen on %s: %s", l->socket_path, strerror(-r));
                 return r;
         }
-        r = open_endpoint(l, &b);
+        r = open_endpoint(l, b);
         if (r < 0) {
                 err_set(err, "cannot set up the loopback endpoint: %s", strerror(-r));
                 return r;
@@ -456,6 +436,36 @@ static int start(struct life *l, const struct options *o, struct err *err)
                                                    .users_dir = "/run/systemd/users",
                                                    .over = on_over,
                                                    .arg = l});
+        return r;
+}
+
+static int start(struct life *l, const struct options *o, struct err *err)
+{
+        struct broker_options b = {
+                .claim_path = o->claim_socket ? o->claim_socket : PATH_RUN "/claim.sock",
+                .server_uid = daemon_uid(o),
+        };
+        int r = settings_load(&l->config, o->config, err);
+
+        if (r == 0)
+                r = process_program(&l->program);
+        if (r == 0)
+                r = open_state(l);
+        if (r == 0)
+                r = start_loop(l);
+        if (r == 0)
+                r = find_tables(l, o, &b);
+        if (r < 0)
+                return r;
+        b.matching = &l->matching;
+        b.loop = l->loop;
+        b.http = l->http;
+        b.config = l->config;
+        b.state = l->state;
+        b.runtime_dir = l->runtime_dir;
+        r = broker_new(&l->broker, &b);
+        if (r == 0)
+                r = open_doors(l, &b, err);
         if (r < 0)
                 return r;
         return restart_new(&l->restart, &(struct restart_parts){.loop = l->loop,

@@ -304,12 +304,12 @@ static int on_query(void *arg, const char *query, size_t n)
         return f->op && !f->ended ? provider_code_answer(f->op, query, n) : -EPERM;
 }
 
-static int start_browser(struct sign_in *f, const struct sign_in_wish *wish)
+static int start_browser(struct sign_in *f, uint16_t port)
 {
         static const struct callback_events events = {.query = on_query};
         const struct config_identity *conf = keeper_get_config(f->keeper);
         int r = callback_new(&f->callback, keeper_get_loop(f->keeper), conf->callback_host,
-                wish->port ? wish->port : (uint16_t)conf->callback_port, &events, f);
+                port ? port : (uint16_t)conf->callback_port, &events, f);
 
         if (r < 0)
                 return r;
@@ -329,7 +329,7 @@ static int flow_new(struct sign_in **ret, struct keeper *k, const struct sign_in
         r = timer_new(&f->tell, keeper_get_loop(k), on_tell, f);
         if (r == 0)
                 r = f->flow == SIGN_IN_BROWSER
-                            ? start_browser(f, wish)
+                            ? start_browser(f, wish ? wish->port : 0)
                             : provider_device_start(&f->op, keeper_get_provider(k), on_prompt, on_done, f);
         if (r < 0) {
                 flow_free(f);

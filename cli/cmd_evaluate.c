@@ -315,7 +315,7 @@ static int decide(struct work *w, struct policy_outcome *o)
 
 static int decide_and_say(struct cli *cli, struct work *w)
 {
-        struct policy_outcome o;
+        struct policy_outcome o = {.decision = POLICY_IMPLICIT_DENY};
         int r;
 
         r = decide(w, &o);

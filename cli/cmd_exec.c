@@ -156,7 +156,7 @@ static void say_shadow(const struct shadow *s, const char *role)
 // 0, or the exit code after saying what is wrong.
 static int check_shadows(const char *role, bool is_static)
 {
-        struct shadow found[AWSCHAIN_SDK_MAX_];
+        struct shadow found[AWSCHAIN_SDK_MAX_] = {0};
         struct shadow_files files;
         int n = shadow_read_files(&files);
 

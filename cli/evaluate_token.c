@@ -63,9 +63,12 @@ int evaluate_token_read(struct evaluate_token **ret, const char *path, struct er
         r = read_claims(&t->claims, buf_str(&text), n, err);
         if (r == 0)
                 r = policy_web_identity_read(&t->identity, t->claims, err);
-        if (r == 0 && (json_get_string(t->claims, "iss", 1024, &iss) < 0 || !strstr(iss, "://"))) {
-                err_set(err, "has no issuer");
-                r = -EINVAL;
+        if (r == 0) {
+                t->provider = json_get_string(t->claims, "iss", 1024, &iss) < 0 ? NULL : strstr(iss, "://");
+                if (!t->provider) {
+                        err_set(err, "has no issuer");
+                        r = -EINVAL;
+                }
         }
         if (r < 0) {
                 if (r == -EINVAL)
@@ -73,7 +76,7 @@ int evaluate_token_read(struct evaluate_token **ret, const char *path, struct er
                 evaluate_token_free(t);
                 return r;
         }
-        t->provider = strstr(iss, "://") + 3;
+        t->provider += strlen("://");
         policy_web_identity_actions(t->actions, &t->identity);
         *ret = t;
         return 0;

@@ -115,9 +115,8 @@ static void spare(struct policy_outcome *o, const struct policy_case *c)
         enum policy_match m = f[POLICY_LAYER_RESOURCE].verdict.match;
         bool granted = allows(o, POLICY_LAYER_RESOURCE);
 
-        if (o->across_accounts) // both sides have to: the resource's policy even where none was given
-                f[POLICY_LAYER_RESOURCE].need = POLICY_NEEDED;
-        else if (c->resource_must_allow)
+        // Across accounts both sides have to, so the resource's is needed even where none was given.
+        if (o->across_accounts || c->resource_must_allow)
                 f[POLICY_LAYER_RESOURCE].need = POLICY_NEEDED;
         else if (!granted || m == POLICY_MATCH_ACCOUNT)
                 f[POLICY_LAYER_RESOURCE].need = f[POLICY_LAYER_RESOURCE].need == POLICY_NOT_THERE

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define SESSION_LOOPBACK     "127.0.0.1"
-#define SESSION_POINTER         "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+#define SESSION_POINTER      "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 #define SESSION_DMI          "/sys/class/dmi/id"
 #define SESSION_NO_PROXY_MAX 4096u
 

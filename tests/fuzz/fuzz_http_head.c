@@ -34,8 +34,8 @@ static void look(const struct http_head *h, const char *p, size_t n)
                 for (const char *c = path; *c; c++)
                         if (*c <= ' ' || *c > '~')
                                 abort();
-        if (http_head_find(h, "X-aws-ec2-metadata-token-ttl-seconds", &v) &&
-                imds_token_ttl(v.p, v.n, &s) && (s < 1 || s > IMDS_TOKEN_TTL_S))
+        if (http_head_find(h, "X-aws-ec2-metadata-token-ttl-seconds", &v) && imds_token_ttl(v.p, v.n, &s) &&
+                (s < 1 || s > IMDS_TOKEN_TTL_S))
                 abort();
 }
 
@@ -57,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 abort();
         if (r == 0) {
                 look(&h, p, used);
-                if (http_head_find(&h, "X-aws-ec2-metadata-token", &v) && imds_token_is_good(v.p, v.n, key, 0))
+                if (http_head_find(&h, "X-aws-ec2-metadata-token", &v) &&
+                        imds_token_is_good(v.p, v.n, key, 0))
                         abort(); // nobody has been given one
         }
         free(p);

@@ -56,7 +56,7 @@ static void refused(const char *text, size_t n, unsigned at)
         assert_true(err.text[0] != 0);
         assert_null(c);
 }
-#define REFUSED(text, at) refused(text, sizeof text - 1, at)
+#define REFUSED(text, at) refused(text, sizeof(text) - 1, at)
 
 static void test_both_readings(void **state)
 {

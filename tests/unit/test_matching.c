@@ -234,8 +234,10 @@ static void no_answer_is_no_for_a_local_user_in_roots_table(void **state)
         const struct passwd *pw = getpwuid(NOBODY);
 
         (void)state;
-        if (!pw)
+        if (!pw) {
                 skip();
+                return; // which it does itself, unseen by analysers
+        }
         where.uid = NOBODY;
         nobody_listens();
         put(table, TABLE_FEDERATED, "alice", FEDERATED);
