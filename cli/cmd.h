@@ -10,6 +10,7 @@ int cmd_login(struct cli *cli, int argc, char *argv[]);
 int cmd_logout(struct cli *cli, int argc, char *argv[]);
 int cmd_status(struct cli *cli, int argc, char *argv[]);
 int cmd_whoami(struct cli *cli, int argc, char *argv[]);
+int cmd_credentials(struct cli *cli, int argc, char *argv[]);
 int cmd_roles(struct cli *cli, int argc, char *argv[]);
 int cmd_evaluate(struct cli *cli, int argc, char *argv[]);
 int cmd_sign(struct cli *cli, int argc, char *argv[]);
@@ -39,5 +40,7 @@ enum outcome cmd_get_status(const struct cli *cli, struct json_t **ret, struct e
 // Any other document of the broker's; the request has one field of text (NULL: none).
 enum outcome cmd_get_json(const struct cli *cli, uint16_t type, uint16_t tag, const char *text,
         struct json_t **ret, struct err *err);
+// A role's credentials as the broker's document for credential_process, on stdout.
+enum outcome cmd_print_document(const struct cli *cli, const char *role, uint32_t min_ttl, struct err *err);
 // Writes all of it to stdout; false (and said) when that fails.
 bool cmd_write(const void *p, size_t n);

@@ -148,9 +148,10 @@ int cmd_container_args(struct cli *cli, int argc, char *argv[])
 {
         struct args a = {0};
         cleanup_json json_t *list = NULL;
+        struct role_choice role = {0};
         struct door door = {0};
         struct err err = ERR_INIT;
-        const char *role, *engine;
+        const char *engine;
         enum outcome o;
         int code, n;
 
@@ -165,7 +166,6 @@ int cmd_container_args(struct cli *cli, int argc, char *argv[])
                 return code;
         if (n == 0)
                 return cmd_usage(SYNOPSIS, "which role?");
-        role = argv[optind];
         engine = n > 1 ? argv[optind + 1] : "podman";
         if (strcmp(engine, "podman") != 0 && strcmp(engine, "docker") != 0)
                 return cmd_usage(SYNOPSIS, "the engine is docker or podman");
@@ -173,11 +173,16 @@ int cmd_container_args(struct cli *cli, int argc, char *argv[])
                 err_set(&err, "containers of root are not served: run it as the user who signed in");
                 return cmd_fail(cli, OUTCOME_ACCESS_DENIED, &err);
         }
-        o = door_get(&door, cli, role, false, &err);
+        o = role_choose(&role, cli, argv[optind], &err);
+        if (o == OUTCOME_OK)
+                o = door_get(&door, &role, false, &err);
+        if (o == OUTCOME_OK) {
+                a.list = list = json_array();
+                a.r = list ? fill(&a, role.name, door.region, engine[0] == 'p', &err) : -ENOMEM;
+        }
+        door_deinit(&door);
+        role_choice_deinit(&role);
         if (o != OUTCOME_OK)
                 return cmd_fail(cli, o, &err);
-        a.list = list = json_array();
-        a.r = list ? fill(&a, role, door.region, engine[0] == 'p', &err) : -ENOMEM;
-        door_deinit(&door);
         return a.r < 0 ? cmd_fail(cli, OUTCOME_INTERNAL, &err) : print(list, cli->json);
 }

@@ -15,20 +15,26 @@ static int on_option(int c, void *arg)
         return c == 'm' && cmd_read_seconds(arg, optarg) ? 0 : -1;
 }
 
-static enum outcome ask(
-        struct client *c, const struct cli *cli, const char *role, uint32_t min_ttl, struct err *err)
+enum outcome cmd_print_document(const struct cli *cli, const char *role, uint32_t min_ttl, struct err *err)
 {
+        struct client *c = calloc(1, sizeof *c);
         const struct frame_field *json;
-        enum outcome o = client_ask_credentials(c, cli, role, min_ttl, &json, err);
+        enum outcome o = OUTCOME_INTERNAL;
 
-        return o == OUTCOME_OK && !cmd_write(json->p, json->n) ? OUTCOME_INTERNAL : o;
+        if (!c)
+                return o;
+        o = client_ask_credentials(c, cli, role, min_ttl, &json, err);
+        if (o == OUTCOME_OK && !cmd_write(json->p, json->n))
+                o = OUTCOME_INTERNAL;
+        client_close(c);
+        free(c);
+        return o;
 }
 
 int cmd_credential_process(struct cli *cli, int argc, char *argv[])
 {
         static const struct option options[] = {{"min-ttl", required_argument, NULL, 'm'}, {0}};
         struct err err = ERR_INIT;
-        struct client *c;
         uint32_t min_ttl = 0;
         enum outcome o;
         int code, n;
@@ -43,12 +49,7 @@ int cmd_credential_process(struct cli *cli, int argc, char *argv[])
                 return code;
         if (n != 1)
                 return cmd_usage(SYNOPSIS, "which role?");
-        c = calloc(1, sizeof *c);
-        if (!c)
-                return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
         cli->json = false; // stdout is the document or nothing
-        o = ask(c, cli, argv[optind], min_ttl, &err);
-        client_close(c);
-        free(c);
+        o = cmd_print_document(cli, argv[optind], min_ttl, &err);
         return o == OUTCOME_OK ? 0 : cmd_fail(cli, o, &err);
 }

@@ -39,6 +39,7 @@ struct options {
 struct made {
         struct session_env env;
         struct door door;
+        struct role_choice choice;
         struct role_credentials keys;
         char expiration[TIME_ISO_LEN + 1];
         char *token;
@@ -104,8 +105,11 @@ static enum outcome make(struct made *m, struct cli *cli, const struct options *
 {
         enum outcome r;
 
-        *m = (struct made){.env = {.role = role, .isolated = o->isolated}};
-        r = door_get(&m->door, cli, role, !o->is_static, err);
+        *m = (struct made){.env = {.isolated = o->isolated}};
+        r = role_choose(&m->choice, cli, role, err);
+        m->env.role = m->choice.name;
+        if (r == OUTCOME_OK)
+                r = door_get(&m->door, &m->choice, !o->is_static, err);
         m->env.region = m->door.region;
         if (r != OUTCOME_OK)
                 return r;
@@ -125,6 +129,7 @@ static enum outcome make(struct made *m, struct cli *cli, const struct options *
 static void drop(struct made *m)
 {
         door_deinit(&m->door);
+        role_choice_deinit(&m->choice);
         role_credentials_deinit(&m->keys);
         if (m->token)
                 explicit_bzero(m->token, strlen(m->token));
@@ -170,8 +175,14 @@ static int check_shadows(const char *role, bool is_static)
 
 // ---- the verbs
 
+static int fail(const struct cli *cli, enum outcome o, const struct err *err, const char *synopsis)
+{
+        return o == OUTCOME_INVALID_REQUEST && !err->text[0] ? cmd_usage(synopsis, "which role?")
+                                                             : cmd_fail(cli, o, err);
+}
+
 #define EXEC_SYNOPSIS                                                                                        \
-        "exec [--isolated] [--static [--min-ttl SECONDS]] [--token file|env] ROLE [--] COMMAND "             \
+        "exec [--isolated] [--static [--min-ttl SECONDS]] [--token file|env] [ROLE] [--] COMMAND "           \
         "[ARGUMENT...]"
 
 static const struct option exec_options[] = {{"isolated", no_argument, NULL, 'i'},
@@ -205,6 +216,7 @@ int cmd_exec(struct cli *cli, int argc, char *argv[])
 {
         struct options o = {0};
         struct err err = ERR_INIT;
+        const char *role;
         char **command;
         struct made m;
         enum outcome r;
@@ -223,8 +235,10 @@ int cmd_exec(struct cli *cli, int argc, char *argv[])
                 return code;
         if (optind >= argc)
                 return cmd_usage(EXEC_SYNOPSIS, "which role?");
-        command = argv + optind + 1;
-        if (*command && strcmp(*command, "--") == 0)
+        // "exec -- COMMAND": no role is said.
+        role = strcmp(argv[optind - 1], "--") == 0 ? NULL : argv[optind];
+        command = argv + optind + (role != NULL);
+        if (role && *command && strcmp(*command, "--") == 0)
                 command++;
         if (!*command)
                 return cmd_usage(EXEC_SYNOPSIS, "which command?");
@@ -232,13 +246,13 @@ int cmd_exec(struct cli *cli, int argc, char *argv[])
                 return cmd_usage(
                         EXEC_SYNOPSIS, "--min-ttl is for --static; the endpoint's credentials rotate");
         cli->json = false; // stdout is the command's
-        r = make(&m, cli, &o, argv[optind], command[0], &err);
-        code = r == OUTCOME_OK ? run(&m, &o, command) : cmd_fail(cli, r, &err);
+        r = make(&m, cli, &o, role, command[0], &err);
+        code = r == OUTCOME_OK ? run(&m, &o, command) : fail(cli, r, &err, EXEC_SYNOPSIS);
         drop(&m);
         return code;
 }
 
-#define ENV_SYNOPSIS "env [--static [--min-ttl SECONDS]] [--token file|env] [--shell SHELL] ROLE"
+#define ENV_SYNOPSIS "env [--static [--min-ttl SECONDS]] [--token file|env] [--shell SHELL] [ROLE]"
 
 struct lines {
         struct buf out;
@@ -281,7 +295,7 @@ int cmd_env(struct cli *cli, int argc, char *argv[])
                 "Prints the environment of \"valetkey exec ROLE\" for a shell to read: eval \"$(valetkey env "
                 "ROLE)\".\n"
                 "\n"
-                "  --shell SHELL      posix (the default), fish or csh\n"
+                "  --shell SHELL      posix (the default), fish, csh or powershell\n"
                 "  --static           keys in the environment, which do not rotate\n"
                 "  --min-ttl SECONDS  life wanted of them\n"
                 "  --token file|env   how the endpoint's token is told; else by what is installed\n"
@@ -289,14 +303,12 @@ int cmd_env(struct cli *cli, int argc, char *argv[])
                 &code);
         if (n < 0)
                 return code;
-        if (n != 1)
-                return cmd_usage(ENV_SYNOPSIS, "which role?");
         if (o.min_ttl && !o.is_static)
                 return cmd_usage(
                         ENV_SYNOPSIS, "--min-ttl is for --static; the endpoint's credentials rotate");
         cli->json = false; // stdout is for the shell
-        r = make(&m, cli, &o, argv[optind], NULL, &err);
-        code = r == OUTCOME_OK ? print(&m, &o) : cmd_fail(cli, r, &err);
+        r = make(&m, cli, &o, n == 1 ? argv[optind] : NULL, NULL, &err);
+        code = r == OUTCOME_OK ? print(&m, &o) : fail(cli, r, &err, ENV_SYNOPSIS);
         drop(&m);
         return code;
 }

@@ -56,26 +56,15 @@ static enum outcome fill_region(struct door *d, const json_t *role)
         return d->region ? OUTCOME_OK : OUTCOME_INTERNAL;
 }
 
-enum outcome door_get(
-        struct door *ret, const struct cli *cli, const char *name, bool want_endpoint, struct err *err)
+enum outcome door_get(struct door *ret, const struct role_choice *role, bool want_endpoint, struct err *err)
 {
-        cleanup_json json_t *status = NULL;
-        const json_t *role;
-        enum outcome o = cmd_get_status(cli, &status, err);
+        enum outcome o = check_signed_in(role->status, role->role, err);
 
         *ret = (struct door){0};
-        if (o != OUTCOME_OK)
-                return o;
-        role = find(json_object_get(status, "roles"), name);
-        if (!role) {
-                err_set(err, "no role '%.100s' is configured; see: valetkey roles", name);
-                return OUTCOME_UNKNOWN_ROLE;
-        }
-        o = check_signed_in(status, role, err);
         if (o == OUTCOME_OK)
-                o = fill_region(ret, role);
+                o = fill_region(ret, role->role);
         if (o == OUTCOME_OK && want_endpoint)
-                o = fill(ret, json_object_get(status, "endpoint"), name, err);
+                o = fill(ret, json_object_get(role->status, "endpoint"), role->name, err);
         if (o != OUTCOME_OK)
                 door_deinit(ret);
         return o;

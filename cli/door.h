@@ -3,7 +3,7 @@
 // The container credentials endpoint of one role, as the broker's status tells it.
 #pragma once
 
-#include "cmd.h"
+#include "role_choose.h"
 
 struct door {
         char *uri;        // of the role's credentials
@@ -11,8 +11,7 @@ struct door {
         char *region;     // the role's; NULL
 };
 
-// Whether the role is there and somebody is signed in for it is looked at first: what is started on this door would
-// otherwise only see it closed. Where the endpoint is not wanted, only the region is told.
-enum outcome door_get(
-        struct door *ret, const struct cli *cli, const char *role, bool want_endpoint, struct err *err);
+// Whether somebody is signed in for the role is looked at first: what is started on this door would otherwise only see it
+// closed. Where the endpoint is not wanted, only the region is told.
+enum outcome door_get(struct door *ret, const struct role_choice *role, bool want_endpoint, struct err *err);
 void door_deinit(struct door *d);

@@ -23,6 +23,8 @@ static const struct verb {
         {"roles", cmd_roles, "roles [--json]", "the roles that are configured"},
         {"whoami", cmd_whoami, "whoami [OPTION...] [ROLE | IDENTITY]",
                 "who a role is to AWS, or who signed in"},
+        {"credentials", cmd_credentials, "credentials [OPTION...] [ROLE]",
+                "credentials of a role, in many forms"},
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
                 "credentials of a role, for AWS SDKs"},
         {"sign", cmd_sign, "sign [OPTION...] < REQUEST", "sign an HTTP request for AWS (SigV4)"},

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything stands in single quotes, where a POSIX shell reads nothing but the closing one; fish reads a backslash
-// there too, and csh an exclamation mark and a line end.
+// there too, csh an exclamation mark and a line end. PowerShell takes a doubled quote for one, and the four quotes of
+// typography for quotes.
 #include "quote.h"
 
 static const struct {
@@ -17,6 +18,8 @@ static const struct {
         {"fish", QUOTE_FISH},
         {"csh", QUOTE_CSH},
         {"tcsh", QUOTE_CSH},
+        {"powershell", QUOTE_POWERSHELL},
+        {"pwsh", QUOTE_POWERSHELL},
 };
 
 bool quote_find_shell(enum quote_shell *ret, const char *name)
@@ -29,18 +32,36 @@ bool quote_find_shell(enum quote_shell *ret, const char *name)
         return false;
 }
 
+// Bytes of what PowerShell takes for a single quote: the plain one, and the four of typography (U+2018 to U+201B).
+static size_t powershell_quote(const char *s)
+{
+        if (*s == '\'')
+                return 1;
+        return s[0] == '\xe2' && s[1] == '\x80' && s[2] >= '\x98' && s[2] <= '\x9b' ? 3 : 0;
+}
+
+// The character at s, of *n bytes, so that it stands for itself between single quotes.
+static int quote_char(struct buf *out, enum quote_shell shell, const char *s, size_t *n)
+{
+        *n = 1;
+        if (shell == QUOTE_POWERSHELL && powershell_quote(s)) {
+                *n = powershell_quote(s);
+                buf_append(out, s, *n);
+                return buf_append(out, s, *n);
+        }
+        if (*s == '\'')
+                return buf_append_str(out, shell == QUOTE_FISH ? "\\'" : "'\\''");
+        if ((shell == QUOTE_FISH && *s == '\\') || (shell == QUOTE_CSH && strchr("!\n", *s)))
+                return buf_printf(out, "\\%c", *s);
+        return buf_append_char(out, *s);
+}
+
 static int quote(struct buf *out, enum quote_shell shell, const char *s)
 {
         int r = buf_append_char(out, '\'');
 
-        for (; *s && r == 0; s++) {
-                if (*s == '\'')
-                        r = buf_append_str(out, shell == QUOTE_FISH ? "\\'" : "'\\''");
-                else if ((shell == QUOTE_FISH && *s == '\\') || (shell == QUOTE_CSH && strchr("!\n", *s)))
-                        r = buf_printf(out, "\\%c", *s);
-                else
-                        r = buf_append_char(out, *s);
-        }
+        for (size_t n; *s && r == 0; s += n)
+                r = quote_char(out, shell, s, &n);
         return r ? r : buf_append_char(out, '\'');
 }
 
@@ -55,8 +76,8 @@ int quote_word(struct buf *out, const char *word)
 
 int quote_variable(struct buf *out, enum quote_shell shell, const char *name, const char *value)
 {
-        static const char *const set[] = {"export %s=", "set -gx %s ", "setenv %s "};
-        static const char *const clear[] = {"unset %s", "set -e %s", "unsetenv %s"};
+        static const char *const set[] = {"export %s=", "set -gx %s ", "setenv %s ", "$Env:%s = ", "%s="};
+        static const char *const clear[] = {"unset %s", "set -e %s", "unsetenv %s", "$Env:%s = $null", "%s="};
         const char *form = value ? set[shell] : clear[shell], *at = strstr(form, "%s");
         int r = buf_append(out, form, (size_t)(at - form));
 
@@ -65,6 +86,6 @@ int quote_variable(struct buf *out, enum quote_shell shell, const char *name, co
         if (r == 0)
                 r = buf_append_str(out, at + 2);
         if (r == 0 && value)
-                r = quote(out, shell, value);
+                r = shell == QUOTE_ASSIGN ? quote_word(out, value) : quote(out, shell, value);
         return r ? r : buf_append_char(out, '\n');
 }

@@ -9,10 +9,12 @@ enum quote_shell {
         QUOTE_POSIX,
         QUOTE_FISH,
         QUOTE_CSH,
+        QUOTE_POWERSHELL,
+        QUOTE_ASSIGN, // NAME=value, in quotes only where it needs them; not exported
         QUOTE_SHELL_MAX_
 };
 
-// "posix" (also sh, bash, zsh, dash, ksh), "fish", "csh" (also tcsh). False: no such shell.
+// "posix" (also sh, bash, zsh, dash, ksh), "fish", "csh" (also tcsh), "powershell" (also pwsh). False: no such shell.
 bool quote_find_shell(enum quote_shell *ret, const char *name);
 // A word for a POSIX shell, in quotes only where it needs them.
 int quote_word(struct buf *out, const char *word) _must_check_;

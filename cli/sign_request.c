@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sign_request.h"
 
+#include "role_choose.h"
 #include "timefmt.h"
 
 #include <stdio.h>
@@ -113,11 +114,22 @@ enum outcome sign_read_request(struct http_message *ret, struct err *err)
 enum outcome sign_get_credentials(
         struct role_credentials *ret, const struct cli *cli, const struct sign_options *o, struct err *err)
 {
+        struct role_choice choice = {0};
+        enum outcome r;
+
         if (o->env && o->role) {
                 err_set(err, "either --env or --role");
                 return OUTCOME_INVALID_REQUEST;
         }
-        return o->env ? role_credentials_from_env(ret, err) : role_credentials_get(ret, cli, o->role, 0, err);
+        if (o->env)
+                return role_credentials_from_env(ret, err);
+        if (!o->role)
+                return role_credentials_get(ret, cli, NULL, 0, err);
+        r = role_choose(&choice, cli, o->role, err);
+        if (r == OUTCOME_OK)
+                r = role_credentials_get(ret, cli, choice.name, 0, err);
+        role_choice_deinit(&choice);
+        return r;
 }
 
 unsigned sign_flags(const struct sign_options *o, const char *service)

@@ -2,10 +2,13 @@
 """The verbs a person uses when signed in, all in one world: who am I, where do my credentials go, how do I get there."""
 import json
 import os
+import pty
 import re
+import shutil
+import subprocess
 
 import pytest
-from worldlib import CLI, World, frame, parse, until  # noqa: F401
+from worldlib import CLI, ROOT, World, until
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +95,89 @@ def test_roles_by_their_beginning(world, word, code, said):
 def test_the_role_around_us(world):
     assert "assumed-role/dev/" in ok(world, "whoami", env={"VALETKEY_ROLE": "dev"})
     one_line(world.cli("whoami", env={"VALETKEY_ROLE": "gone"}), 5, "gone")
+
+
+class Terminal:
+    """A verb at a terminal of its own; stdout stays a pipe."""
+
+    def __init__(self, world, *args, env=(), out=False):
+        self.fd, tty = pty.openpty()
+        own = {"user": world.uid, "group": world.uid, "extra_groups": []} if ROOT else {}
+        self.proc = subprocess.Popen([CLI, *args], stdin=tty, stdout=tty if out else subprocess.PIPE, stderr=tty, text=True, cwd="/",
+                                     env={**world.env, "TERM": "xterm", **dict(env)}, **own)
+        os.close(tty)
+        self.text = ""
+
+    def wait_for(self, what):
+        def look():
+            if what not in self.text:
+                self.text += os.read(self.fd, 65536).decode(errors="replace")
+            return what in self.text
+        until(f"{what!r} on the terminal, where there is {self.text!r}", look)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        out, _ = self.proc.communicate(timeout=20)
+        os.close(self.fd)
+        return self.proc.returncode, out
+
+
+@pytest.mark.parametrize("typed, role", [(["3"], "dev"), (["dev"], "dev"), (["a", "au"], "audit"), (["99", "zz", "2"], "audit")])
+def test_a_role_is_picked_from_a_list(world, typed, role):
+    t = Terminal(world, "credentials", "--format=json")
+    t.wait_for("3  dev")
+    for line in typed:
+        t.wait_for("): ")
+        t.text = ""
+        t.type(line + "\n")
+    code, out = t.end()
+    assert code == 0 and json.loads(out)["Role"] == role
+
+
+def test_nothing_is_picked(world):
+    t = Terminal(world, "credentials")
+    t.wait_for("): ")
+    t.type("\x04")
+    assert t.end() == (15, "")
+
+
+# ---- credentials
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
+
+
+@pytest.mark.parametrize("name, shell, script", [
+    ("env", "sh", '. "$1"; env'), ("env", "bash", '. "$1"; env'), ("env", "zsh", '. "$1"; env'),
+    ("env-no-export", "sh", 'set -a; . "$1"; env'), ("dotenv", "sh", 'set -a; . "$1"; env'),
+    ("fish", "fish", "source $argv[1]; env"), ("csh", "tcsh", "source $1; env")])
+def test_credentials_for_shells(world, tmp_path, name, shell, script):
+    path = shutil.which(shell)
+    if not path:
+        pytest.skip(f"{shell} is not installed")
+    file, program = tmp_path / "keys", tmp_path / "program"
+    file.write_text(ok(world, "credentials", "--format", name, "dev"))
+    program.write_text(script.replace("$1", str(file)).replace("$argv[1]", str(file)))
+    r = subprocess.run([path, str(program)], env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
+    made = dict(line.split("=", 1) for line in r.stdout.splitlines() if "=" in line)
+    doc = json.loads(ok(world, "credentials", "dev"))
+    assert [made[k] for k in KEYS] == [doc[k] for k in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")]
+
+
+def test_credentials_documents(world):
+    assert ok(world, "credentials", "dev") == world.shim("dev").stdout
+    doc = json.loads(ok(world, "credentials", "--json", "de"))
+    assert doc["Role"] == "dev" and doc["AccessKeyId"].startswith("ASIA") and set(doc) == {"Role", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
+    text = ok(world, "credentials", "--format=powershell", "dev")
+    assert re.fullmatch(r"(\$Env:AWS_[A-Z_]+ = '[\x21-\x26\x28-\x7e]+'\n){4}", text)
+
+
+def test_no_credentials_where_there_are_none(world):
+    r = world.cli("credentials", "zz")
+    one_line(r, 5)
+    assert r.stdout == ""
+    r = world.cli("credentials", "--format", "xml", "dev")
+    assert (r.returncode, r.stdout) == (2, "")
+    r = world.cli("credentials", "--min-ttl", "900000", "dev")
+    assert r.returncode != 0 and r.stdout == ""

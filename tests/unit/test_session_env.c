@@ -228,7 +228,8 @@ static void test_quoting(void **state)
 
 static void test_clearing(void **state)
 {
-        static const char *const wanted[] = {"unset X\n", "set -e X\n", "unsetenv X\n"};
+        static const char *const wanted[] = {
+                "unset X\n", "set -e X\n", "unsetenv X\n", "$Env:X = $null\n", "X=\n"};
 
         (void)state;
         for (int kind = 0; kind < QUOTE_SHELL_MAX_; kind++) {
@@ -238,7 +239,22 @@ static void test_clearing(void **state)
                 assert_string_equal(buf_str(&b), wanted[kind]);
                 buf_deinit(&b);
         }
-        assert_false(quote_find_shell(&(enum quote_shell){0}, "powershell"));
+        assert_false(quote_find_shell(&(enum quote_shell){0}, "cmd"));
+}
+
+// No PowerShell is at hand to ask: its rule is that a quote inside, plain or typographical, stands twice.
+static void powershell_and_plain_files(void **state _unused_)
+{
+        cleanup_buf struct buf b = BUF_INIT(1 << 16);
+
+        assert_int_equal(quote_variable(&b, QUOTE_POWERSHELL, "X", "a'b\xe2\x80\x99$c`\"\xe2\x80\xa6"), 0);
+        assert_int_equal(quote_variable(&b, QUOTE_POWERSHELL, "X", NULL), 0);
+        assert_int_equal(quote_variable(&b, QUOTE_ASSIGN, "X", "aB3+/=="), 0);
+        assert_int_equal(quote_variable(&b, QUOTE_ASSIGN, "X", "a b"), 0);
+        assert_int_equal(quote_variable(&b, QUOTE_ASSIGN, "X", ""), 0);
+        assert_string_equal(buf_str(&b),
+                "$Env:X = 'a\'\'b\xe2\x80\x99\xe2\x80\x99$c`\"\xe2\x80\xa6'\n$Env:X = $null\n"
+                "X=aB3+/==\nX='a b'\nX=''\n");
 }
 
 int main(void)
@@ -249,6 +265,7 @@ int main(void)
                 cmocka_unit_test_setup(test_static, setup),
                 cmocka_unit_test_setup(test_no_proxy, setup),
                 cmocka_unit_test_setup(test_a_failure_is_passed_up, setup),
+                cmocka_unit_test(powershell_and_plain_files),
                 cmocka_unit_test(test_quoting),
                 cmocka_unit_test(test_clearing),
         };
