@@ -109,9 +109,10 @@ static void on_tokens(struct keeper *k, void *arg)
 {
         struct broker *b = arg;
 
-        roles_follow(b->roles, k);
+        // First of all: a refresh token may be new, and the one before is spent.
         if (b->store)
                 store_save(b->store); // it says itself why not, and what is no longer true is cleared
+        roles_follow(b->roles, k);
         id_token_file_look(b->id_token, k);
 }
 

@@ -40,6 +40,7 @@ struct keeper {
         struct err reason;          // why it ended
 
         struct provider_op *refresh;
+        bool rotated; // its new refresh token is stored already
         struct claims_waiter *look;
         unsigned failures;
         bool unanswered;       // the last refresh was: nobody answered

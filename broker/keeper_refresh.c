@@ -4,8 +4,8 @@
 // the grant has a schedule of its own: it is refreshed when half of its refresh token's life is over, or every
 // quarter of an hour where the provider does not say.
 //
-// Two rules about refresh tokens. A rotated one is stored before anything else happens with the answer: the
-// old one is spent the moment the provider sent the new. And nobody else ever sends one: providers that
+// Two rules about refresh tokens. A rotated one is stored before anything else happens with the answer, its verification
+// included: the old one is spent the moment the provider sent the new. And nobody else ever sends one: providers that
 // rotate end the whole family when they see one twice.
 #include "keeper_internal.h"
 
@@ -79,11 +79,21 @@ static void take_refresh_token(struct keeper *k, struct oidc_tokens *t)
         keeper_note_end(k, before_boot_ms);
 }
 
+static void on_rotated(void *arg, struct oidc_tokens *t)
+{
+        struct keeper *k = arg;
+
+        take_refresh_token(k, t);
+        k->rotated = true;
+        keeper_store(k);
+}
+
 static void refreshed(struct keeper *k, struct provider_result *result)
 {
         struct oidc_tokens *t = &result->tokens;
 
-        take_refresh_token(k, t);
+        if (!k->rotated)
+                take_refresh_token(k, t);
         if (keeper_refresh_token_left_s(k) <= 0)
                 k->grant.refresh_exp_s = k->refresh_ends_boot_ms =
                         0; // what the provider told was wrong: it still took the token
@@ -116,11 +126,6 @@ static void on_refreshed(void *arg, struct provider_result *result)
         if (result->outcome == OUTCOME_OK) {
                 refreshed(k, result);
         } else {
-                // The old one is spent, though what came with the new one could not be verified just now.
-                if (result->tokens.refresh_token) {
-                        take_refresh_token(k, &result->tokens);
-                        keeper_store(k);
-                }
                 refresh_failed(k, result->outcome, result->grant_stands, &result->err);
         }
         // A grant that ended has freed the operation already.
@@ -146,8 +151,11 @@ void keeper_refresh_start(struct keeper *k)
         int r = provider_refresh_start(
                 &k->refresh, k->provider, k->grant.refresh_token, k->grant.subject, on_refreshed, k);
 
-        if (r == 0)
+        k->rotated = false;
+        if (r == 0) {
+                provider_op_on_rotated(k->refresh, on_rotated);
                 return;
+        }
         err_set(&err, "%s", strerror(-r));
         refresh_failed(k, OUTCOME_INTERNAL, true, &err);
         keeper_plan_alive(k);

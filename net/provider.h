@@ -40,7 +40,11 @@ struct provider_result {
 struct provider_op;
 typedef void (*provider_done_fn)(void *arg, struct provider_result *result); // result borrowed for the call
 struct provider_op *provider_op_free(struct provider_op *op);
-// It goes on, and tells somebody else how it ended.
+// The old refresh token is spent, and this is the new one: told before anything else is done with what came with it (keys may
+// have to be fetched to verify that, and that may take long). Whoever takes it out of tokens keeps it; arg is that of done().
+typedef void (*provider_rotated_fn)(void *arg, struct oidc_tokens *tokens);
+void provider_op_on_rotated(struct provider_op *op, provider_rotated_fn rotated);
+// It goes on, and tells somebody else how it ended; of a new refresh token with the rest.
 void provider_op_redirect(struct provider_op *op, provider_done_fn done, void *arg);
 
 // Discovery and JWKS only ("is it there, does it make sense").

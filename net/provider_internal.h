@@ -60,6 +60,7 @@ struct provider_op {
         struct provider *provider;
         provider_done_fn done;
         provider_prompt_fn prompt;
+        provider_rotated_fn rotated; // NULL: done() tells
         void *arg;
         struct timer *tick, *deadline;
         void (*on_tick)(struct provider_op *op);

@@ -73,7 +73,13 @@ struct provider_op *provider_op_free(struct provider_op *op)
 void provider_op_redirect(struct provider_op *op, provider_done_fn done, void *arg)
 {
         op->done = done;
+        op->rotated = NULL;
         op->arg = arg;
+}
+
+void provider_op_on_rotated(struct provider_op *op, provider_rotated_fn rotated)
+{
+        op->rotated = rotated;
 }
 
 void op_finish(struct provider_op *op, enum outcome outcome, const struct err *err)

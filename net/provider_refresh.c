@@ -5,7 +5,7 @@
 // A refresh token may be good for one use, and a provider that sees it twice may take it for stolen and end
 // the whole grant. So a refresh is tried again here only when nothing of it can have left this machine (no
 // name, no connection); every other failure goes up to the caller, who decides. And a new refresh token is
-// handed out even when what came with it cannot be verified just now: the old one is spent.
+// handed out at once, and even when what came with it cannot be verified just now: the old one is spent.
 #include "provider_internal.h"
 
 #include "backoff.h"
@@ -61,6 +61,8 @@ static void refreshed(struct provider_op *op, const struct http_response *r)
                 return;
         }
         op->keep_refresh = true;
+        if (t->refresh_token && op->rotated)
+                op->rotated(op->arg, t);
         if (t->id_token)
                 op_verify(op);
         else

@@ -17,6 +17,7 @@
 
 struct provider_op {
         provider_done_fn done;
+        provider_rotated_fn rotated;
         void *arg;
         char sent[64], subject[64];
 };
@@ -84,6 +85,11 @@ struct provider_op *provider_op_free(struct provider_op *op)
         return NULL;
 }
 
+void provider_op_on_rotated(struct provider_op *op, provider_rotated_fn rotated)
+{
+        op->rotated = rotated;
+}
+
 static bool grant_stands; // what the next failure says
 
 // Ends the refresh under way. The names of new tokens, or NULL where the provider sends none.
@@ -103,6 +109,8 @@ static void finish_with_life(enum outcome o, const char *text, const char *id_to
         if (refresh_token)
                 assert_int_equal(secret_new_str(&r.tokens.refresh_token, refresh_token), 0);
         r.claims.exp = NOW + life_s;
+        if (refresh_token)
+                op.rotated(op.arg, &r.tokens);
         op.done(op.arg, &r);
         oidc_tokens_deinit(&r.tokens);
 }
@@ -137,7 +145,17 @@ static void on_ended(struct keeper *keeper, bool signed_out, void *arg)
         n_signed_out += signed_out;
 }
 
-static const struct keeper_events events = {.granted = on_granted, .ended = on_ended};
+static char stored[16]; // the refresh token that was stored last
+
+static void on_store(struct keeper *keeper, void *arg)
+{
+        const struct grant *g = keeper_get_grant(keeper);
+
+        (void)arg;
+        snprintf(stored, sizeof stored, "%s", g && g->refresh_token ? secret_str(g->refresh_token) : "");
+}
+
+static const struct keeper_events events = {.granted = on_granted, .ended = on_ended, .store = on_store};
 
 static bool no_memory_for_the_name;
 
@@ -270,6 +288,29 @@ static void one_refresh_for_all_who_ask_and_the_rotated_token_is_kept(void **sta
         assert_string_equal(flight->sent, "r2"); // the provider did not rotate: it stays good
         finish(OUTCOME_OK, "", "t4", "r3", 3000);
         loop_turn(l, &clk, 1);
+}
+
+// To verify what came with it a key may have to be fetched: a crash meanwhile must not cost the sign-in.
+static void a_rotated_token_is_stored_before_it_is_verified(void **state)
+{
+        struct oidc_tokens t = {.refresh_expires_in_s = 1800};
+        struct asker a;
+
+        (void)state;
+        put("s1", "t1", "r1", NOW + 300);
+        clock_fake_advance_ms(&clk, 301000);
+        ask(&a, 0);
+        assert_string_equal(stored, "r1");
+        assert_int_equal(secret_new_str(&t.refresh_token, "r2"), 0);
+        flight->rotated(flight->arg, &t);
+        oidc_tokens_deinit(&t);
+        assert_string_equal(stored, "r2");
+        assert_int_equal(keeper_get_grant(k)->refresh_exp_s, NOW + 301 + 1800);
+        assert_int_equal(a.answers, 0);
+        finish(OUTCOME_OK, "", "t2", NULL, 900);
+        loop_turn(l, &clk, 1);
+        assert_string_equal(a.token, "t2");
+        assert_int_equal(keeper_get_grant(k)->refresh_exp_s, NOW + 301 + 1800);
 }
 
 static void a_rejected_token_is_not_given_again(void **state)
@@ -689,6 +730,7 @@ int main(void)
                 T(nobody_is_signed_in),
                 T(a_living_token_is_given_as_it_is),
                 T(one_refresh_for_all_who_ask_and_the_rotated_token_is_kept),
+                T(a_rotated_token_is_stored_before_it_is_verified),
                 T(a_rejected_token_is_not_given_again),
                 T(no_id_token_on_refresh_is_used_up_and_then_named),
                 T(without_a_refresh_token_it_lasts_as_long_as_the_id_token),

@@ -98,6 +98,11 @@ int provider_refresh_start(struct provider_op **ret, struct provider *p, const s
         return 0;
 }
 
+void provider_op_on_rotated(struct provider_op *op, provider_rotated_fn rotated)
+{
+        (void)op, (void)rotated;
+}
+
 struct provider_op *provider_op_free(struct provider_op *op)
 {
         if (op)

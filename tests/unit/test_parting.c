@@ -90,6 +90,11 @@ void provider_op_redirect(struct provider_op *op, provider_done_fn done, void *a
         op->arg = arg;
 }
 
+void provider_op_on_rotated(struct provider_op *op, provider_rotated_fn rotated)
+{
+        (void)op, (void)rotated;
+}
+
 struct provider_op *provider_op_free(struct provider_op *op)
 {
         for (size_t i = 0; op && i < ARRAY_SIZE(flights); i++)

@@ -110,6 +110,38 @@ static void a_new_refresh_token_outlives_a_failed_check(void **state _unused_)
         expect(OUTCOME_CLOCK_SKEW, "");
 }
 
+static char told[16];
+
+static void on_rotated(void *arg, struct oidc_tokens *t)
+{
+        cleanup_secret struct secret *taken = NULL;
+
+        (void)arg;
+        assert_int_equal(got.n, 0);
+        assert_int_equal(w.n_jwks, 1); // the key that is needed was not asked for yet
+        secret_move(&taken, &t->refresh_token);
+        snprintf(told, sizeof told, "%s", secret_str(taken));
+}
+
+static void a_new_refresh_token_is_told_before_keys_are_fetched(void **state _unused_)
+{
+        cleanup_secret struct secret *t = NULL;
+
+        start_discover();
+        expect(OUTCOME_OK, "");
+        say_jwks(other_key, "k2");
+        w.token[0] = (struct reply){.body = answer_with(other_key, "k2",
+                                            claims_text(server_url(s), "valetkey", "alice", NOW, NOW + 300))};
+        assert_int_equal(secret_new_str(&t, "rt-old"), 0);
+        assert_int_equal(provider_refresh_start(&op, p, t, "alice", on_done, &op), 0);
+        provider_op_on_rotated(op, on_rotated);
+        idle();
+        assert_string_equal(told, "rt-new");
+        assert_int_equal(w.n_jwks, 2);
+        assert_string_equal(got.refresh, ""); // it was taken
+        expect(OUTCOME_OK, "");
+}
+
 // ---- revocation
 
 static void revoking(void **state _unused_)
@@ -277,6 +309,7 @@ int main(void)
                 T(refusals_of_a_refresh),
                 T(a_refresh_that_cannot_leave_is_tried_again),
                 T(a_new_refresh_token_outlives_a_failed_check),
+                T(a_new_refresh_token_is_told_before_keys_are_fetched),
                 T(revoking),
                 T(no_callback_after_free_at_any_stage),
                 T(owners_may_free_from_inside),
