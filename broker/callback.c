@@ -45,6 +45,7 @@ struct callback {
         } listeners[LISTENERS];
         struct timer *sweep;
         struct place places[PLACES];
+        struct log_limit strangers, pages; // lines about other users, and about what a browser brings
         char host[16], redirect_uri[64];
         uint16_t port;
 };
@@ -108,8 +109,9 @@ static void take_query(struct place *p, const struct http_text *target)
                 p->waits = true;
                 return;
         }
-        log_event(LOG_E_WARNING, "signin.callback_refused", "reason=%s",
-                r == -EPERM ? "its state is not this sign-in's" : strerror(-r));
+        if (log_limit_allows(&p->callback->pages, "signin.callback_refused", loop_clock(p->callback->loop)))
+                log_event(LOG_E_WARNING, "signin.callback_refused", "reason=%s",
+                        r == -EPERM ? "its state is not this sign-in's" : strerror(-r));
         answer(p, 400, "Not this sign-in",
                 "This page does not belong to the sign-in that valetkey waits for. Nothing was done. If you "
                 "have just "
@@ -185,15 +187,18 @@ static struct place *find_place(struct callback *c)
         return oldest;
 }
 
-static bool is_ours(const struct listener *l, int fd)
+static bool is_ours(struct listener *l, int fd)
 {
         struct sock_owner owner;
         int r = peer_owner_find(l->owners, fd, &owner);
 
         if (r == 0 && owner.uid == geteuid())
                 return true;
-        log_event(LOG_E_WARNING, "signin.callback_refused", "uid=%d reason=%s", r == 0 ? (int)owner.uid : -1,
-                r == 0 ? "another user's program" : "whose program it is cannot be told");
+        if (log_limit_allows(
+                    &l->callback->strangers, "signin.callback_refused", loop_clock(l->callback->loop)))
+                log_event(LOG_E_WARNING, "signin.callback_refused", "uid=%d reason=%s",
+                        r == 0 ? (int)owner.uid : -1,
+                        r == 0 ? "another user's program" : "whose program it is cannot be told");
         return false;
 }
 

@@ -171,6 +171,7 @@ def test_another_user_of_the_machine_is_not_answered(flow):
     """The address is on a command line and in /proc: who reads it there could bring a code of his own, and have everybody's work
     done as himself."""
     f = flow()
+    lines = flow.world.log("broker").count("signin.callback_refused uid=")
     good = f.decide(user="bob")
     for address in ("127.0.0.1", "::1"):
         assert f.come_back(good, address=address, as_uid=STRANGER) == ""
@@ -182,6 +183,8 @@ def test_another_user_of_the_machine_is_not_answered(flow):
     for s in crowd:
         s.close()
     assert f.end()[0] == 0
+    # Nor this person's log.
+    assert flow.world.log("broker").count("signin.callback_refused uid=") - lines <= 10
 
 
 def test_many_wait_and_one_opens(flow, tmp_path):
