@@ -17,7 +17,7 @@
 struct words {
         struct text_words w;
         json_t *claims;
-        char user[256], host[256], pw[4096];
+        char host[256];
 };
 
 static void words_deinit(struct words *w)
@@ -25,14 +25,16 @@ static void words_deinit(struct words *w)
         json_decref(w->claims);
 }
 
+// Asked once: where users are kept elsewhere, the answer may take long, and everybody waits. Who this process is does not change.
 static void look_up_user(struct words *w)
 {
+        static char user[256];
+        char room[4096];
         struct passwd pw, *found = NULL;
 
-        if (getpwuid_r(geteuid(), &pw, w->pw, sizeof w->pw, &found) != 0 || !found)
-                return;
-        snprintf(w->user, sizeof w->user, "%s", pw.pw_name);
-        w->w.user = w->user;
+        if (!user[0] && getpwuid_r(geteuid(), &pw, room, sizeof room, &found) == 0 && found)
+                snprintf(user, sizeof user, "%s", pw.pw_name);
+        w->w.user = user[0] ? user : NULL;
 }
 
 // Makes ready for one more template. 0, -ENOKEY, -EINVAL, -ENOMEM.
