@@ -4,9 +4,8 @@
 // whoever waits for a token in keeper_token.c.
 #include "keeper_internal.h"
 
+#include "client_secret.h"
 #include "log.h"
-
-#include <fcntl.h>
 
 const char *keeper_state_name(enum keeper_state s)
 {
@@ -179,25 +178,6 @@ void keeper_put(struct keeper *k, struct grant *g)
         keeper_kick(k);
 }
 
-// The "secret" of a public client (Google's device flow wants one): a line of a file that anybody may read.
-static int read_client_secret(const char *path, struct secret **ret)
-{
-        cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        char text[1024];
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        n = read(fd, text, sizeof text);
-        if (n < 0)
-                return -errno;
-        if ((size_t)n == sizeof text)
-                return -EMSGSIZE;
-        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
-                n--;
-        return secret_new(ret, text, (size_t)n);
-}
-
 int keeper_new(struct keeper **ret, struct loop *l, struct http *h, struct claims *claims,
         const struct config_identity *conf, const struct keeper_events *events, void *arg)
 {
@@ -208,13 +188,16 @@ int keeper_new(struct keeper **ret, struct loop *l, struct http *h, struct claim
                 .ca_file = conf->ca_file,
         };
         cleanup_secret struct secret *client_secret = NULL;
+        struct err err = ERR_INIT;
         struct keeper *k = NULL;
         int r = 0;
 
         if (conf->client_secret_file)
-                r = read_client_secret(conf->client_secret_file, &client_secret);
-        if (r < 0)
+                r = client_secret_read(&client_secret, conf->client_secret_file, &err);
+        if (r < 0) {
+                log_event(LOG_E_ERROR, "identity.unusable", "identity=%s reason=%s", conf->name, err.text);
                 return r;
+        }
         o.client_secret = client_secret;
         k = calloc(1, sizeof *k);
         if (!k)

@@ -5,6 +5,8 @@
 // endpoints"). They are the user's own word, as the user's file is.
 #include "settings.h"
 
+#include "client_secret.h"
+
 #include <stdio.h>
 
 static const char *variable(const char *name)
@@ -27,12 +29,27 @@ static void add_endpoint(struct config_source *s)
         }
 }
 
+// What a broker could not begin with is a fault of the configuration: one that runs goes on with the old one.
+static int check_client_secrets(const struct config *c, struct err *err)
+{
+        for (size_t i = 0; i < c->n_identities; i++) {
+                cleanup_secret struct secret *secret = NULL;
+                const char *path = c->identities[i].client_secret_file;
+                int r = path ? client_secret_read(&secret, path, err) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int settings_load(struct config **ret, const char *one_file, struct err *err)
 {
+        _cleanup_(config_unrefp) struct config *c = NULL;
         cleanup_free char *user_file = NULL;
         const char *home = secure_getenv("HOME"), *xdg = secure_getenv("XDG_CONFIG_HOME");
         struct config_source source = {.file = one_file, .dirs = config_dirs_system, .check_owner = true};
-        int n = 0;
+        int n = 0, r;
 
         add_endpoint(&source);
         if (xdg && xdg[0] == '/')
@@ -44,5 +61,10 @@ int settings_load(struct config **ret, const char *one_file, struct err *err)
                 return -ENOMEM;
         }
         source.user_file = user_file;
-        return config_load(ret, &source, err);
+        r = config_load(&c, &source, err);
+        if (r == 0)
+                r = check_client_secrets(c, err);
+        if (r == 0)
+                *ret = TAKE_PTR(c);
+        return r;
 }

@@ -5,15 +5,12 @@
 #include "signin.h"
 
 #include "claim.h"
+#include "client_secret.h"
 #include "login.h"
 #include "log.h"
 #include "protocol.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-
-#define CLIENT_SECRET_MAX 4096
 
 // ---- answers ---------------------------------------------------------------------------------------------------
 
@@ -71,32 +68,6 @@ void signin_reap(struct signin *s)
 
 // ---- putting together ------------------------------------------------------------------------------------------
 
-static int read_client_secret(struct secret **ret, const char *path, struct err *err)
-{
-        cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        char text[CLIENT_SECRET_MAX];
-        struct stat st;
-        ssize_t n;
-        int r;
-
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                r = -errno;
-                err_set(err, "%s: %s", path, strerror(-r));
-                return r;
-        }
-        n = S_ISREG(st.st_mode) ? read(fd, text, sizeof text) : -1;
-        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\r'))
-                n--;
-        if (n <= 0 || n == sizeof text || memchr(text, 0, (size_t)n)) {
-                explicit_bzero(text, sizeof text);
-                err_set(err, "%s: must be a file with the client's secret on one line", path);
-                return -EBADMSG;
-        }
-        r = secret_new(ret, text, (size_t)n);
-        explicit_bzero(text, sizeof text);
-        return r;
-}
-
 // Which identity PAM sign-ins use: the one that is named, or the only one.
 static const struct config_identity *choose_identity(const struct config *c)
 {
@@ -119,7 +90,7 @@ static int set_up_provider(struct signin *s, struct http *http, struct err *err)
                 return 0;
         }
         if (s->identity->client_secret_file)
-                r = read_client_secret(&client_secret, s->identity->client_secret_file, err);
+                r = client_secret_read(&client_secret, s->identity->client_secret_file, err);
         if (r < 0)
                 return r;
         o = (struct provider_options){
