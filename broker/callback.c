@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Anybody on the machine can connect here, and every page the person's browser shows can make it do so. So: a connection of
-// another user is turned away by what the kernel says of its socket; only GET of the one path with our own name as Host counts;
-// what the query says is judged by whoever knows the state; a place that is needed is taken from who says nothing. A browser that
+// another user is turned away by what the kernel says of its socket; what came is judged in callback_request.c, and its query
+// by whoever knows the state; a place that is needed is taken from who says nothing. A browser that
 // brought our answer is kept waiting until there is something to tell.
 #include "callback.h"
 
 #include "callback_page.h"
+#include "callback_request.h"
 #include "http_head.h"
 #include "log.h"
 #include "peer_owner.h"
@@ -16,7 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATH        "/callback"
 #define PLACES      8u
 #define REQUEST_MS  INT64_C(10000)
 #define SWEEP_MS    INT64_C(1000)
@@ -86,24 +86,9 @@ static void answer(struct place *p, int status, const char *title, const char *t
 
 // ---- a request
 
-static bool is_our_host(const struct callback *c, const struct http_text *host)
+static void take_query(struct place *p, const struct callback_request *q)
 {
-        static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-        char want[32];
-
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                snprintf(want, sizeof want, "%s:%u", names[i], c->port);
-                if (http_text_is_nocase(host, want))
-                        return true;
-        }
-        return false;
-}
-
-static void take_query(struct place *p, const struct http_text *target)
-{
-        const char *query = memchr(target->p, '?', target->n);
-        size_t n = query ? target->n - (size_t)(query + 1 - target->p) : 0;
-        int r = p->callback->events->query(p->callback->arg, query ? query + 1 : "", n);
+        int r = p->callback->events->query(p->callback->arg, q->query, q->query_n);
 
         if (r == 0 || r == -EALREADY) {
                 p->waits = true;
@@ -114,34 +99,14 @@ static void take_query(struct place *p, const struct http_text *target)
                         r == -EPERM ? "its state is not this sign-in's" : strerror(-r));
         answer(p, 400, "Not this sign-in",
                 "This page does not belong to the sign-in that valetkey waits for. Nothing was done. If you "
-                "have just "
-                "signed in, start again: the tab may be an old one.");
-}
-
-static void take_request(struct place *p, const struct http_head *head)
-{
-        struct http_text host;
-        size_t path_n = head->target.n;
-        const char *query = memchr(head->target.p, '?', head->target.n);
-
-        if (query)
-                path_n = (size_t)(query - head->target.p);
-        if (http_head_find(head, "Host", &host) != 1 || !is_our_host(p->callback, &host))
-                answer(p, 400, "Not here", "This address answers to its own name only.");
-        else if (!http_text_is(&head->method, "GET") || path_n != strlen(PATH) ||
-                 memcmp(head->target.p, PATH, path_n) != 0)
-                answer(p, 404, "Nothing here", "There is no such page.");
-        else
-                take_query(p, &head->target);
+                "have just signed in, start again: the tab may be an old one.");
 }
 
 static void on_readable(unsigned ready _unused_, void *arg)
 {
         struct place *p = arg;
-        struct http_head head;
-        size_t head_n;
+        struct callback_request q;
         ssize_t n;
-        int r;
 
         if (p->waits) { // until there is something to tell, or nobody to tell it to
                 char rest[512];
@@ -159,13 +124,11 @@ static void on_readable(unsigned ready _unused_, void *arg)
                 return;
         }
         p->n += (size_t)n;
-        r = http_head_parse(&head, p->in, p->n, &head_n);
-        if (r == HTTP_HEAD_E_MORE && p->n < sizeof p->in)
-                return;
-        if (r == 0)
-                take_request(p, &head);
-        else
-                answer(p, 400, "Not a request", "What came is no request of a browser.");
+        callback_request_read(&q, p->in, p->n, p->n == sizeof p->in, p->callback->port);
+        if (q.verdict == CALLBACK_QUERY)
+                take_query(p, &q);
+        else if (q.verdict == CALLBACK_REFUSE)
+                answer(p, q.status, q.title, q.text);
 }
 
 // ---- connections
@@ -326,7 +289,7 @@ int callback_new(struct callback **ret, struct loop *l, const char *host, uint16
                 callback_free(c);
                 return r;
         }
-        snprintf(c->redirect_uri, sizeof c->redirect_uri, "http://%s:%u" PATH, host, c->port);
+        snprintf(c->redirect_uri, sizeof c->redirect_uri, "http://%s:%u" CALLBACK_PATH, host, c->port);
         *ret = c;
         return 0;
 }
