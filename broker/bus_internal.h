@@ -71,6 +71,8 @@ struct bus_sign_in {
         char path[64];
         char *uri, *uri_complete, *user_code;
         int64_t expires_at_s;
+        enum sign_in_flow flow;
+        bool open; // of those who wait for a browser, this one opens it
         bool prompted, over;
 };
 
@@ -156,6 +158,7 @@ bool bus_for_each(const struct bus_caller *caller, enum bus_kind kind,
 struct bus_value {
         const char *s; // types "s" and "o"
         int64_t x;     // type "x"
+        bool b;        // type "b"
         char room[BUS_PATH_MAX];
 };
 struct bus_property {
@@ -208,7 +211,9 @@ struct bus_request *bus_request_free(struct bus_request *q);
 
 // ---- bus_sign_in.c
 // Answers c with an object's path when there is something to show.
-void bus_sign_in_show(struct bus_call *c, struct keeper *k);
+void bus_sign_in_show(struct bus_call *c, struct keeper *k, const struct sign_in_wish *wish);
+// The options of SignIn. False: err says which makes no sense.
+bool bus_sign_in_read_options(struct sign_in_wish *ret, DBusMessageIter *options, struct err *err);
 // Has c wait until somebody has signed in, or not. 0; -EBUSY, -ENOMEM.
 int bus_sign_in_wait(struct bus_call *c, struct keeper *k,
         void (*signed_in)(struct bus_call *c, enum outcome o, const char *text)) _must_check_;

@@ -51,16 +51,15 @@ static struct keeper *named_identity(struct bus_call *c, DBusMessageIter *args)
 
 static void sign_in(struct bus_call *c, struct keeper *k, DBusMessageIter *options)
 {
+        struct sign_in_wish wish;
         struct err err = ERR_INIT;
-        DBusMessageIter dict;
 
-        dbus_message_iter_recurse(options, &dict);
-        if (dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY)
-                bus_reply_error(c, OUTCOME_INVALID_REQUEST, "SignIn knows no options yet");
+        if (!bus_sign_in_read_options(&wish, options, &err))
+                bus_reply_error(c, OUTCOME_INVALID_REQUEST, err.text);
         else if (!handout_may_sign_in(c->service->broker, &c->caller->who, &err))
                 bus_reply_error(c, OUTCOME_ACCESS_DENIED, err.text);
         else
-                bus_sign_in_show(c, k);
+                bus_sign_in_show(c, k, &wish);
 }
 
 static void broker_sign_in(struct bus_call *c, const struct bus_object *o _unused_)

@@ -130,6 +130,16 @@ static void get_expires_at(const struct bus_object *o, struct bus_value *v)
         v->x = o->sign_in->expires_at_s;
 }
 
+static void get_flow(const struct bus_object *o, struct bus_value *v)
+{
+        v->s = sign_in_flow_name(o->sign_in->flow);
+}
+
+static void get_open(const struct bus_object *o, struct bus_value *v)
+{
+        v->b = o->sign_in->open;
+}
+
 static void get_sign_in_state(const struct bus_object *o, struct bus_value *v)
 {
         v->s = o->sign_in->prompted ? "waiting" : "starting";
@@ -151,6 +161,7 @@ static void get_sign_in_identity(const struct bus_object *o, struct bus_value *v
 
 #define S DBUS_TYPE_STRING
 #define X DBUS_TYPE_INT64
+#define B DBUS_TYPE_BOOLEAN
 
 static const struct bus_property broker_properties[] = {{"Version", S, true, get_version}, {0}};
 
@@ -180,9 +191,11 @@ static const struct bus_property role_properties[] = {
 
 static const struct bus_property sign_in_properties[] = {
         {"Identity", DBUS_TYPE_OBJECT_PATH, true, get_sign_in_identity},
+        {"Flow", S, true, get_flow},
         {"VerificationUri", S, true, get_uri},
         {"VerificationUriComplete", S, true, get_uri_complete},
         {"UserCode", S, true, get_user_code},
+        {"Open", B, true, get_open},
         {"ExpiresAt", X, true, get_expires_at},
         {"State", S, false, get_sign_in_state},
         {0},
@@ -213,18 +226,23 @@ static bool append_variant(DBusMessageIter *to, const struct bus_property *p, co
         struct bus_value v;
         DBusMessageIter inner;
         dbus_int64_t x;
+        dbus_bool_t b;
 
         v.s = NULL;
         v.x = 0;
+        v.b = false;
         p->get(o, &v);
         x = v.x;
+        b = v.b;
         if (!v.s)
                 v.s = p->type == DBUS_TYPE_OBJECT_PATH ? "/" : "";
         if (!dbus_validate_utf8(v.s, NULL))
                 v.s = "?";
         return dbus_message_iter_open_container(to, DBUS_TYPE_VARIANT, type, &inner) &&
-               dbus_message_iter_append_basic(
-                       &inner, p->type, p->type == DBUS_TYPE_INT64 ? (const void *)&x : (const void *)&v.s) &&
+               dbus_message_iter_append_basic(&inner, p->type,
+                       p->type == DBUS_TYPE_INT64     ? (const void *)&x
+                       : p->type == DBUS_TYPE_BOOLEAN ? (const void *)&b
+                                                      : (const void *)&v.s) &&
                dbus_message_iter_close_container(to, &inner);
 }
 

@@ -92,6 +92,8 @@ static void on_prompt(void *arg, const struct sign_in_prompt *p)
         s->uri = strdup(p->uri);
         s->uri_complete = strdup(p->uri_complete ? p->uri_complete : "");
         s->user_code = strdup(p->user_code ? p->user_code : ""); // in a browser there is none to enter
+        s->flow = p->flow;
+        s->open = p->flow == SIGN_IN_BROWSER && p->first;
         if (!s->uri || !s->uri_complete || !s->user_code) {
                 bus_sign_in_complete(s, OUTCOME_INTERNAL, "out of memory");
                 return;
@@ -134,7 +136,8 @@ static bool has_room(const struct bus_caller *caller)
         return caller->service->n_sign_ins < SIGN_INS_MAX && n < SIGN_INS_MAX_EACH;
 }
 
-static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keeper *k)
+static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keeper *k,
+        const struct sign_in_wish *wish)
 {
         static const struct sign_in_events events = {.prompt = on_prompt, .done = on_done};
         struct bus_service *service = caller->service;
@@ -152,7 +155,7 @@ static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keep
         TAILQ_INSERT_TAIL(&service->sign_ins, s, in_service);
         service->n_sign_ins++;
         caller->n_sign_ins++;
-        r = sign_in_join(&s->watch, k, NULL, &events, s);
+        r = sign_in_join(&s->watch, k, wish, &events, s);
         if (r < 0) {
                 bus_sign_in_free(s);
                 return err_trace(r);
@@ -161,11 +164,11 @@ static int make(struct bus_sign_in **ret, struct bus_caller *caller, struct keep
         return 0;
 }
 
-int bus_sign_in_wait(struct bus_call *c, struct keeper *k,
+static int wait_for(struct bus_call *c, struct keeper *k, const struct sign_in_wish *wish,
         void (*signed_in)(struct bus_call *c, enum outcome o, const char *text))
 {
         struct bus_sign_in *s = find(c->caller, k);
-        int r = s ? 0 : make(&s, c->caller, k);
+        int r = s ? 0 : make(&s, c->caller, k, wish);
 
         if (r < 0)
                 return err_trace(r);
@@ -175,18 +178,80 @@ int bus_sign_in_wait(struct bus_call *c, struct keeper *k,
         return 0;
 }
 
-void bus_sign_in_show(struct bus_call *c, struct keeper *k)
+int bus_sign_in_wait(struct bus_call *c, struct keeper *k,
+        void (*signed_in)(struct bus_call *c, enum outcome o, const char *text))
+{
+        return wait_for(c, k, NULL, signed_in);
+}
+
+static bool read_flow(struct sign_in_wish *ret, DBusMessageIter *value)
+{
+        const char *flow;
+
+        if (dbus_message_iter_get_arg_type(value) != DBUS_TYPE_STRING)
+                return false;
+        dbus_message_iter_get_basic(value, &flow);
+        ret->flow = strcmp(flow, "browser") == 0 ? SIGN_IN_BROWSER : SIGN_IN_DEVICE;
+        return strcmp(flow, sign_in_flow_name(ret->flow)) == 0;
+}
+
+// Of whichever type a language makes of a plain number.
+static bool read_port(struct sign_in_wish *ret, DBusMessageIter *value)
+{
+        int type = dbus_message_iter_get_arg_type(value);
+        DBusBasicValue v = {0};
+        int64_t port;
+
+        if (type != DBUS_TYPE_UINT16 && type != DBUS_TYPE_UINT32 && type != DBUS_TYPE_INT32)
+                return false;
+        dbus_message_iter_get_basic(value, &v);
+        port = type == DBUS_TYPE_UINT16 ? v.u16 : type == DBUS_TYPE_UINT32 ? (int64_t)v.u32 : v.i32;
+        if (port < SIGN_IN_PORT_MIN || port > UINT16_MAX)
+                return false;
+        ret->port = (uint16_t)port;
+        return true;
+}
+
+bool bus_sign_in_read_options(struct sign_in_wish *ret, DBusMessageIter *options, struct err *err)
+{
+        DBusMessageIter dict, value;
+        const char *name;
+        char shown[64];
+
+        *ret = (struct sign_in_wish){.flow = SIGN_IN_DEVICE};
+        dbus_message_iter_recurse(options, &dict);
+        while (bus_next_option(&dict, &name, &value))
+                if (strcmp(name, "flow") == 0                ? !read_flow(ret, &value)
+                        : strcmp(name, "callback_port") == 0 ? !read_port(ret, &value)
+                                                             : true) {
+                        err_set(err, "option %s is not known, or its value makes no sense",
+                                err_sanitise(shown, sizeof shown, name, strlen(name)));
+                        return false;
+                }
+        if (ret->port && ret->flow != SIGN_IN_BROWSER) {
+                err_set(err, "callback_port goes with flow \"browser\"");
+                return false;
+        }
+        return true;
+}
+
+void bus_sign_in_show(struct bus_call *c, struct keeper *k, const struct sign_in_wish *wish)
 {
         struct bus_sign_in *s = find(c->caller, k);
+        struct err err = ERR_INIT;
         int r;
 
         if (s && s->prompted) {
                 reply_path(c, s->path);
                 return;
         }
-        r = bus_sign_in_wait(c, k, NULL);
-        if (r == -EBUSY)
+        r = wait_for(c, k, wish, NULL);
+        if (r == -EBUSY) {
                 bus_reply_error(c, OUTCOME_BUSY, NULL);
-        else if (r < 0)
+        } else if (r == -EADDRINUSE || r == -EACCES) {
+                sign_in_port_error(&err, k, wish, r);
+                bus_reply_error(c, OUTCOME_MISCONFIGURED, err.text);
+        } else if (r < 0) {
                 bus_reply(c, NULL);
+        }
 }

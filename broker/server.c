@@ -329,7 +329,7 @@ static void on_login(struct conn *c, const struct frame *f)
         k = identity_of(c, f);
         r = k ? sign_in_join(&c->watch, k, &wish, &events, c) : 0;
         if (r < 0 && wish.flow == SIGN_IN_BROWSER) {
-                err_set(&err, "cannot wait for the browser on port %u: %s", wish.port, strerror(-r));
+                sign_in_port_error(&err, k, &wish, r);
                 send_error(c, r == -EADDRINUSE || r == -EACCES ? OUTCOME_MISCONFIGURED : OUTCOME_INTERNAL,
                         err.text, NULL);
         } else if (r < 0) {

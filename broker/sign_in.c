@@ -304,12 +304,24 @@ static int on_query(void *arg, const char *query, size_t n)
         return f->op && !f->ended ? provider_code_answer(f->op, query, n) : -EPERM;
 }
 
+static uint16_t port_of(const struct keeper *k, const struct sign_in_wish *wish)
+{
+        return wish && wish->port ? wish->port : (uint16_t)keeper_get_config(k)->callback_port;
+}
+
+void sign_in_port_error(struct err *err, const struct keeper *k, const struct sign_in_wish *wish, int r)
+{
+        if (port_of(k, wish))
+                err_set(err, "cannot wait for the browser on port %u: %s", port_of(k, wish), strerror(-r));
+        else
+                err_set(err, "cannot wait for the browser: %s", strerror(-r));
+}
+
 static int start_browser(struct sign_in *f, uint16_t port)
 {
         static const struct callback_events events = {.query = on_query};
         const struct config_identity *conf = keeper_get_config(f->keeper);
-        int r = callback_new(&f->callback, keeper_get_loop(f->keeper), conf->callback_host,
-                port ? port : (uint16_t)conf->callback_port, &events, f);
+        int r = callback_new(&f->callback, keeper_get_loop(f->keeper), conf->callback_host, port, &events, f);
 
         if (r < 0)
                 return r;
@@ -329,7 +341,7 @@ static int flow_new(struct sign_in **ret, struct keeper *k, const struct sign_in
         r = timer_new(&f->tell, keeper_get_loop(k), on_tell, f);
         if (r == 0)
                 r = f->flow == SIGN_IN_BROWSER
-                            ? start_browser(f, wish ? wish->port : 0)
+                            ? start_browser(f, port_of(k, wish))
                             : provider_device_start(&f->op, keeper_get_provider(k), on_prompt, on_done, f);
         if (r < 0) {
                 flow_free(f);

@@ -30,11 +30,15 @@ struct sign_in_events {
         // Once. OUTCOME_OK: the keeper has the grant. err names the identity.
         void (*done)(void *arg, enum outcome outcome, const struct err *err);
 };
+#define SIGN_IN_PORT_MIN 1024 // of a user's program
+
 struct sign_in_watch;
 // Starts the flow or joins the one under way. Nothing is called from inside. wish NULL: the device flow. -EADDRINUSE: somebody
 // has the port.
 int sign_in_join(struct sign_in_watch **ret, struct keeper *k, const struct sign_in_wish *wish,
         const struct sign_in_events *events, void *arg) _must_check_;
+// The sentence for a port that cannot be had.
+void sign_in_port_error(struct err *err, const struct keeper *k, const struct sign_in_wish *wish, int r);
 struct sign_in_watch *sign_in_leave(struct sign_in_watch *w); // the last one cancels the flow
 void sign_in_abort(struct keeper *k);                         // after its watchers: before the keeper goes
 

@@ -4,9 +4,11 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -133,6 +135,33 @@ def test_a_sign_in_in_the_browser_has_no_code_to_enter(on_bus):
     finally:
         p.terminate()
         p.wait()
+
+
+def sign_in_properties(connection, path):
+    return dbus.Interface(connection.get_object("org.valetkey.Broker1", path), "org.freedesktop.DBus.Properties").GetAll("org.valetkey.SignIn1")
+
+
+def test_a_browser_sign_in_over_dbus(on_bus):
+    connection = dbus.bus.BusConnection(on_bus.bus_address)
+    root = dbus.Interface(connection.get_object("org.valetkey.Broker1", "/org/valetkey/Broker1"), "org.valetkey.Broker1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert error_name(root.SignIn, "corp", {"flow": "browser", "callback_port": dbus.UInt32(port)}) == "org.valetkey.Error.Misconfigured"
+    for bad in ({"flow": "telepathy"}, {"flow": 1}, {"callback_port": dbus.UInt32(port)}, {"flow": "device", "callback_port": dbus.UInt32(port)},
+                {"flow": "browser", "callback_port": dbus.UInt32(80)}, {"flow": "browser", "callback_port": dbus.UInt32(65536 + port)},
+                {"flow": "browser", "callback_port": -1}, {"flow": "browser", "callback_port": "1"}, {"flow": "browser", "other": 1}):
+        assert error_name(root.SignIn, "corp", dbus.Dictionary(bad, signature="sv")) == "org.valetkey.Error.InvalidRequest", bad
+    path = root.SignIn("corp", {"flow": "browser", "callback_port": port})  # an INT32, as Python has it
+    p = sign_in_properties(connection, path)
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(p["VerificationUri"]).query))
+    assert p["Flow"] == "browser" and p["Open"] and p["UserCode"] == "" and p["VerificationUriComplete"] == "" and p["State"] == "waiting"
+    assert query["redirect_uri"] == f"http://127.0.0.1:{port}/callback"
+    # Another program joins it, whatever it wished for, and opens nothing.
+    other = dbus.bus.BusConnection(on_bus.bus_address)
+    theirs = sign_in_properties(other, begin_sign_in(on_bus, other))
+    assert theirs["Flow"] == "browser" and not theirs["Open"] and theirs["VerificationUri"] == p["VerificationUri"]
+    other.close()
+    dbus.Interface(connection.get_object("org.valetkey.Broker1", path), "org.valetkey.SignIn1").Cancel()
 
 
 def test_a_program_that_leaves_the_bus_takes_its_sign_in_along(make):
