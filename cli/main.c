@@ -25,6 +25,7 @@ static const struct verb {
                 "who a role is to AWS, or who signed in"},
         {"credentials", cmd_credentials, "credentials [OPTION...] [ROLE]",
                 "credentials of a role, in many forms"},
+        {"console", cmd_console, "console [OPTION...] [ROLE]", "the AWS console in the browser, as a role"},
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
                 "credentials of a role, for AWS SDKs"},
         {"sign", cmd_sign, "sign [OPTION...] < REQUEST", "sign an HTTP request for AWS (SigV4)"},

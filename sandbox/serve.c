@@ -10,6 +10,7 @@
 #include "control.h"
 #include "dir.h"
 #include "faults.h"
+#include "federation.h"
 #include "http.h"
 #include "keyring.h"
 #include "log.h"
@@ -37,6 +38,7 @@ static const struct web_route routes[] = {
         {GET, "/oidc/style.css", SERVICE_OIDC, "page", NULL, op_page_style},
         {POST, "/", SERVICE_STS, NULL, sts_operation_name, sts_handle},
         {GET, "/", SERVICE_STS, NULL, sts_operation_name, sts_handle},
+        {GET, "/federation", SERVICE_STS, NULL, federation_operation_name, federation_handle},
         {GET, "/_sandbox/stats", NULL, "stats", NULL, control_stats},
         {GET, "/_sandbox/fault", NULL, "fault", NULL, control_faults},
         {POST, "/_sandbox/fault", NULL, "fault", NULL, control_fault_set},

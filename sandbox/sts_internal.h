@@ -49,10 +49,17 @@ struct sts_session {
         bool managed_policies;
         int64_t issued_s, expires_s;
 };
+#define STS_SIGNINS_MAX 64
+struct sts_signin {     // at the console, see federation.c
+        char token[65]; // "": free
+        int64_t ends_s;
+};
 struct sts_keys; // keys of foreign providers
 
 struct sts {
         struct sts_session sessions[STS_SESSIONS_MAX];
+        struct sts_signin signins[STS_SIGNINS_MAX];
+        size_t next_signin;
         struct sts_keys *keys;
 };
 

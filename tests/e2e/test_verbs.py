@@ -181,3 +181,77 @@ def test_no_credentials_where_there_are_none(world):
     assert (r.returncode, r.stdout) == (2, "")
     r = world.cli("credentials", "--min-ttl", "900000", "dev")
     assert r.returncode != 0 and r.stdout == ""
+
+
+# ---- console
+
+@pytest.fixture
+def opener(world):
+    """A browser that follows what it is asked to open, and writes down what it was asked and where it came to."""
+    folder = f"{world.folder.path}/browser"
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o777)
+    for n in ("asked", "came"):
+        if os.path.exists(f"{folder}/{n}"):
+            os.unlink(f"{folder}/{n}")
+    with open(f"{folder}/xdg-open", "w", encoding="utf-8") as f:
+        f.write(f"""#!/usr/bin/python3
+import sys, urllib.error, urllib.request
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        return None
+o = urllib.request.build_opener(Stay, urllib.request.ProxyHandler({{}}))
+def go(url):
+    try:
+        o.open(url, timeout=10)
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers.get("Location")
+    except OSError:
+        return 0, None
+open("{folder}/asked", "w").write(sys.argv[1])
+assert go(sys.argv[1] + "x")[0] == 404
+first = go(sys.argv[1])
+second = go(sys.argv[1])
+open("{folder}/came", "w").write(repr((first, second, go(first[1]))))
+""")
+    os.chmod(f"{folder}/xdg-open", 0o755)
+    return folder
+
+
+def test_console_in_the_browser(world, opener):
+    """The secret is in no argument: what xdg-open gets is an address that is good once."""
+    there = "https://console.aws.amazon.com/s3/home?region=eu-central-1"
+    r = world.cli("console", "--open", "--endpoint", f"{world.base}/federation", "--destination", there, "dev",
+                  env={"PATH": f"{opener}:{world.env['PATH']}"})
+    assert (r.returncode, r.stdout) == (0, ""), r
+    came = until("the browser to have come somewhere", lambda: os.path.exists(f"{opener}/came") and open(f"{opener}/came", encoding="utf-8").read())
+    first, second, last = eval(came)  # noqa: S307  what our own script wrote
+    asked = open(f"{opener}/asked", encoding="utf-8").read()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32}", asked)
+    assert first[0] == 302 and "SigninToken=" in first[1] and second[0] in (0, 404) and last == (302, there)
+    token = re.search("SigninToken=([0-9a-f]+)", first[1])[1]
+    assert not [n for n, text in world.all_logs().items() if token in text], "a log has the token"
+
+
+def test_console_is_printed_when_asked(world):
+    r = world.cli("console", "--print", "--endpoint", f"{world.base}/federation", "dev")
+    assert (r.returncode, r.stderr) == (0, "")
+    assert re.fullmatch(re.escape(world.base) + r"/federation\?Action=login&Issuer=valetkey&Destination=https%3A%2F%2Fconsole\.aws\.amazon\.com%2Fconsole%2Fhome"
+                        r"%3Fregion%3Deu-central-1&SigninToken=[0-9a-f]{64}\n", r.stdout)
+
+
+def test_console_refuses(world):
+    endpoint = ["--endpoint", f"{world.base}/federation"]
+    one_line(world.cli("console", *endpoint, "dev", env={"DISPLAY": "", "WAYLAND_DISPLAY": ""}), 11, "--print")
+    one_line(world.cli("console", "--print", "--endpoint", "http://signin.example/federation", "dev"), 2)
+    one_line(world.cli("console", "--print", *endpoint, "--destination", "javascript:alert(1)", "dev"), 2)
+    assert world.cli("console", "--print", "--open", *endpoint, "dev").returncode == 2
+    one_line(world.cli("console", "--open", *endpoint, "dev", env={"PATH": "/nonexistent"}), 11, "--print")
+    for fault, code in (("federation.getSigninToken.garbage=1", 10), ("federation.getSigninToken.5xx=1", 7), ("federation.getSigninToken.empty=1", 10)):
+        world.fault(fault)
+        try:
+            r = world.cli("console", "--print", *endpoint, "dev")
+            one_line(r, code)
+            assert r.stdout == "" and "SigninToken" not in r.stderr.replace("no SigninToken", "")
+        finally:
+            world.clear_all()
