@@ -293,17 +293,26 @@ size_t broker_identities(const struct broker *b, struct keeper *const **ret)
         return b->n_identities;
 }
 
+static bool all_signed_in(const struct broker *b)
+{
+        for (size_t i = 0; i < b->n_identities; i++)
+                if (keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN)
+                        return false;
+        return true;
+}
+
+int broker_settle_start(struct claims_waiter **ret, struct broker *b, void (*done)(void *arg), void *arg)
+{
+        return all_signed_in(b) ? 1 : claims_wait_start(ret, b->claims, done, arg);
+}
+
 void broker_wake(struct broker *b, bool urgent)
 {
         const struct clock *c = loop_clock(b->loop);
         int64_t now = c->boot_ms(c);
-        bool wanted = urgent;
 
         // Where one of several identities is never signed in to, callers shall not become questions to valetkeyd.
-        for (size_t i = 0; i < b->n_identities && !wanted; i++)
-                wanted = now - b->looked_boot_ms >= LOOK_EVERY_MS &&
-                         keeper_get_state(b->keepers[i]) != KEEPER_SIGNED_IN;
-        if (!wanted)
+        if (!urgent && (now - b->looked_boot_ms < LOOK_EVERY_MS || all_signed_in(b)))
                 return;
         b->looked_boot_ms = now;
         claims_look(b->claims);

@@ -60,6 +60,11 @@ size_t broker_identities(const struct broker *b, struct keeper *const **ret);
 
 // Somebody connected, or says so: look whether a grant waits. urgent: also where all are signed in.
 void broker_wake(struct broker *b, bool urgent);
+// Where somebody is not signed in: done() once it is known whether a grant waits for him, never from inside. 1: everybody
+// is, and done() does not come; 0; -ENOMEM.
+struct claims_waiter;
+int broker_settle_start(
+        struct claims_waiter **ret, struct broker *b, void (*done)(void *arg), void *arg) _must_check_;
 struct parting;
 struct parting *broker_parting(struct broker *b, const struct keeper *k); // for sign_out.c
 // Whether the user has a session, as far as is known; stored with the rest.

@@ -23,24 +23,25 @@ int64_t role_get_expiration_s(const struct role *r)
         return by_us;
 }
 
-// Life by the expiry that is told; the real life where so little is left that the told expiry has passed.
-static int64_t told_left_ms(const struct role *r)
+// What is taken off the expiry that is told; nothing where so little is left that the told expiry has passed.
+static int64_t less_ms(const struct role *r, int64_t left_ms)
 {
-        int64_t left = role_left_ms(r), less = schedule_understate_ms(r->lifetime_ms);
+        int64_t less = schedule_understate_ms(r->lifetime_ms);
 
-        return left > less ? left - less : left;
+        return left_ms > less ? less : 0;
 }
 
 bool role_serves(const struct role *r, int64_t min_ttl_s)
 {
-        return role_left_ms(r) > 0 && told_left_ms(r) / 1000 >= min_ttl_s;
+        int64_t left = role_left_ms(r);
+
+        return left > 0 && (left - less_ms(r, left)) / 1000 >= min_ttl_s;
 }
 
 void role_fill_ok(const struct role *r, struct role_answer *ret)
 {
         const struct clock *c = loop_clock(r->loop);
-        int64_t real = role_get_expiration_s(r),
-                told = real - (role_left_ms(r) - told_left_ms(r) + 999) / 1000;
+        int64_t real = role_get_expiration_s(r), told = real - (less_ms(r, role_left_ms(r)) + 999) / 1000;
 
         if (told <= clock_wall_s(c))
                 told = real;

@@ -21,7 +21,8 @@
 
 #define CONNS_MAX 2112 // of which the listener keeps a few for root
 #define LABEL_MAX 4096
-#define WAIT_MS   INT64_C(3500)  // the shim gives up after 4 s, and is to say why
+#define WAIT_MS   INT64_C(3500) // the shim gives up after 4 s, and is to say why
+#define SETTLE_MS INT64_C(500)
 #define PERSON_MS INT64_C(70000) // a person is asked for a minute
 #define SILENT_MS INT64_C(10000)
 #define SWEEP_MS  INT64_C(5000)
@@ -39,6 +40,8 @@ struct conn {
         bool questioned; // its person was asked, and has not answered
         struct sign_out *sign_out;
         struct sign_in_watch *watch;
+        struct claims_waiter *settling; // with the status, until it is known who is signed in
+        struct timer *patience;         // but no longer than that
 };
 
 struct server {
@@ -60,14 +63,22 @@ static int64_t boot_now(const struct server *s)
         return c->boot_ms(c);
 }
 
+// What it waits for no longer waits for it.
+static void give_up(struct conn *c)
+{
+        c->handout = handout_free(c->handout);
+        c->sign_out = sign_out_free(c->sign_out);
+        c->watch = sign_in_leave(c->watch);
+        c->settling = claims_waiter_free(c->settling);
+        c->patience = timer_free(c->patience);
+}
+
 static void conn_free(struct conn *c)
 {
         *c->link = c->next;
         if (c->next)
                 c->next->link = c->link;
-        handout_free(c->handout);
-        sign_out_free(c->sign_out);
-        sign_in_leave(c->watch);
+        give_up(c);
         packet_conn_free(c->packet);
         quota_leave(c->account);
         free(c);
@@ -226,11 +237,31 @@ static void send_json(struct conn *c, int r, const struct buf *json)
         send_frame(c, &w, fd >= 0 ? &fd : NULL, true);
 }
 
-static void on_status(struct conn *c, const struct frame *f _unused_)
+static void tell_status(struct conn *c)
 {
         cleanup_buf struct buf json = BUF_INIT(BROKER_STATUS_MAX);
 
+        c->settling = claims_waiter_free(c->settling);
+        c->patience = timer_free(c->patience);
         send_json(c, broker_status(c->server->broker, &json), &json);
+}
+
+static void on_settled(void *arg)
+{
+        tell_status(arg);
+}
+
+// Who asks right behind a login is to be told of that login, also when its grant is still on its way; but not to wait for a
+// valetkeyd that hangs.
+static void on_status(struct conn *c, const struct frame *f _unused_)
+{
+        struct loop *l = broker_loop(c->server->broker);
+
+        if (timer_new(&c->patience, l, on_settled, c) == 0 &&
+                broker_settle_start(&c->settling, c->server->broker, on_settled, c) == 0)
+                timer_arm_in(c->patience, SETTLE_MS);
+        else
+                tell_status(c);
 }
 
 static void on_prompt(void *arg, const struct sign_in_prompt *p)
@@ -466,9 +497,7 @@ static void on_frame(struct packet_conn *p _unused_, const struct frame *f, int 
         }
         if (c->asked) {
                 // What was asked first is given up: one connection, one question.
-                c->handout = handout_free(c->handout);
-                c->sign_out = sign_out_free(c->sign_out);
-                c->watch = sign_in_leave(c->watch);
+                give_up(c);
                 send_error(c, OUTCOME_INVALID_REQUEST, "one request for each connection", NULL);
                 return;
         }
@@ -610,7 +639,7 @@ void server_pause(struct server *s, bool paused)
 bool server_is_waiting(const struct server *s)
 {
         for (const struct conn *c = s->conns; c; c = c->next)
-                if (c->handout || c->sign_out || c->watch)
+                if (c->handout || c->sign_out || c->watch || c->settling)
                         return true;
         return false;
 }

@@ -77,6 +77,14 @@ def test_a_session_and_the_commands_status(mode):
     assert (r.returncode, r.stdout) == (42, "in\n"), r.stderr
 
 
+def test_the_first_thing_a_session_asks_is_who_is_signed_in():
+    """The grant is on its way from valetkeyd while the status is asked for; it is told all the same."""
+    for _ in range(3):
+        r = run("root" if SEVERAL else "user", "--fault", "interval=1", "--", "valetkey", "status", "--json")
+        assert r.returncode == 0, r.stderr
+        assert '"signed-in"' in r.stdout and '"alice"' in r.stdout
+
+
 def test_the_environment_of_a_session(mode, make_world):
     w = make_world("--no-sign-in", mode=mode)
     assert w.env["DBUS_SESSION_BUS_ADDRESS"] == f"unix:path={w.runtime}/bus"
