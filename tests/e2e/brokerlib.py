@@ -18,7 +18,7 @@ import urllib.parse
 BROKER = f"{BUILD}/valetkey-broker"
 
 # wire/protocol.h, in numbers: a client that is not ours
-PORT, CLAIM, GRANT, ACK = 7, 16, 17, 18
+PORT, CLAIM, GRANT, ACK, VERIFY = 7, 16, 17, 18, 19
 GET_CREDENTIALS, CREDENTIALS, STATUS, JSON, LOGIN, SIGN_IN, LOGOUT, REFRESH = range(32, 40)
 OK, ERROR = 64, 65
 T_EXPIRES_IN, T_OUTCOME, T_MESSAGE, T_GRANT_ID, T_GRANT, T_ROLE, T_MIN_TTL, T_JSON, T_IDENTITY, T_FLOW = 6, 9, 10, 11, 12, 13, 14, 15, 16, 17
@@ -79,8 +79,13 @@ class Daemon:
                 return
             try:
                 c.settimeout(10)
-                if parse(c.recv(65536, socket.MSG_PEEK))[0] == PORT:
+                kind = parse(c.recv(65536, socket.MSG_PEEK))[0]
+                if kind == PORT:
                     continue  # it keeps no port; a script is about grants
+                if kind == VERIFY:  # whoever signs in is who he should be
+                    c.recv(65536)
+                    c.send(frame(OK))
+                    continue
                 self.seen += 1
                 self.script(c, self.seen)
             except (OSError, TimeoutError):

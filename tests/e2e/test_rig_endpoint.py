@@ -25,6 +25,9 @@ for address in ("127.0.0.1", "0.0.0.0"):
 """
 
 
+SUBJECTS = {"alice": "alice-7f3a", "bob": "bob-19c4"}  # sandbox/example/users
+
+
 @pytest.fixture(name="alice", scope="module")
 def _alice(rig):
     """alice, whom root's table binds, in a session, signed in."""
@@ -33,7 +36,7 @@ def _alice(rig):
     rig.write("/etc/valetkey/valetkey.conf", conf + "\n[defaults]\ndefault_role = dev\n"
               "[app reader]\nunit = reader.service\nroles = others/*\n")
     for name in ("alice", "bob"):
-        rig.run("valetkeyd", "user", "add", name, "--local", "--issuer", f"{rig.CLOUD}/oidc", "--subject", f"subject-of-{name}", check=True)
+        rig.run("valetkeyd", "user", "add", name, "--local", "--issuer", f"{rig.CLOUD}/oidc", "--subject", SUBJECTS[name], check=True)
     rig.open_session("alice")
     rig.open_session("bob")
     rig.sign_in("alice")
