@@ -237,7 +237,9 @@ static void answer_broken(struct endpoint_conn *c, int result)
 
 static void answer_request(struct endpoint_conn *c, const struct http_head *head)
 {
-        c->keep_alive = head->keep_alive && !c->endpoint->paused && !c->refusal.text[0];
+        // Who asks for a head alone reads on where ours is followed by a sentence: his next answer would begin there.
+        c->keep_alive = head->keep_alive && !c->endpoint->paused && !c->refusal.text[0] &&
+                        !http_text_is(&head->method, "HEAD");
         c->skip = head->body_len;
         c->unread = c->skip > 0;
         if (c->skip > ENDPOINT_BODY_MAX) {
@@ -296,7 +298,8 @@ static void on_readable(struct endpoint_conn *c)
                 return;
         }
         if (c->state == ENDPOINT_READING) {
-                if (had == 0)
+                // A body that nobody keeps has no more time than a head.
+                if (had == 0 && c->skip == 0)
                         c->since_boot_ms = boot_now(c->endpoint);
                 forget_in(c);
                 take_requests(c, room, had + (size_t)n);

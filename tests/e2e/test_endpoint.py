@@ -220,6 +220,14 @@ def test_methods(ep):
 
 def test_without_a_default_role(make):
     b = make(config="")
+def test_an_answer_to_head_is_the_last(ep):
+    """Its length is that of a body which a client does not read: whatever came behind would be taken for it."""
+    with ep.connect() as s:
+        s.sendall(ep.request("/credentials", "HEAD", Authorization=ep.token) + ep.request("/credentials", Authorization=ep.token))
+        a = read_answer(s)
+        assert a.status == 405 and a.headers["connection"] == "close" and not a.rest and s.recv(1) == b""
+
+
     token = b.endpoint.session()
     for path in ("meta-data/iam/security-credentials/", "meta-data/placement/region", "meta-data/placement/availability-zone", "meta-data/iam/info"):
         assert "default_role" in is_error(b.endpoint.imds(path, token), 404)

@@ -167,11 +167,49 @@ static void memory_that_runs_out_in_a_request(void **state)
         finish(e);
 }
 
+static int connect_to(const struct endpoint *e, const char *request)
+{
+        struct sockaddr_in a = {
+                .sin_family = AF_INET, .sin_port = htons(e->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
+        assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+        return fd;
+}
+
+// What is announced and never comes holds no place longer than half a request does, however it trickles.
+static void a_body_in_drops(void **state)
+{
+        struct endpoint *e = NULL;
+        int fd;
+
+        (void)state;
+        assert_int_equal(make(&e), 0);
+        for (int i = 0; i < 100 && !e->url[0]; i++)
+                assert_int_equal(loop_run_once(loop, 10), 0);
+        fd = connect_to(e, "GET /nope HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n");
+        for (int i = 0; i < 1000 && (!e->conns || e->conns->skip != 100); i++)
+                assert_int_equal(loop_run_once(loop, 10), 0);
+        assert_non_null(e->conns);
+        e->conns->since_boot_ms -= 60000;
+        assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+        for (int i = 0; i < 1000 && e->conns->skip == 100; i++)
+                assert_int_equal(loop_run_once(loop, 10), 0);
+        assert_int_equal(e->conns->skip, 99);
+        endpoint_conns_sweep(e);
+        assert_int_equal(e->conns->state, ENDPOINT_DRAINING); // told that it is late
+        close(fd);
+        finish(e);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(half_an_endpoint_is_none),
                 cmocka_unit_test(memory_that_runs_out_in_a_request),
+                cmocka_unit_test(a_body_in_drops),
         };
 
         return cmocka_run_group_tests(tests, begin, end);
