@@ -55,6 +55,14 @@ static int find(const struct ports *p, uid_t uid)
         return -1;
 }
 
+static int bind_to(int fd, uint16_t port)
+{
+        const struct sockaddr_in a = {
+                .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+        return bind(fd, (const struct sockaddr *)&a, sizeof a);
+}
+
 // Connections that ended a moment ago would keep the next broker from listening. Of the two ways around that SO_REUSEADDR
 // lets a stranger bind the same port while nobody listens; SO_REUSEPORT lets nobody but the uid that made the socket, and that
 // is the daemon's own.
@@ -62,14 +70,19 @@ static int bind_port(int *ret, uint16_t port)
 {
         cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         const int one = 1;
-        const struct sockaddr_in a = {
-                .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
-                bind(fd, (const struct sockaddr *)&a, sizeof a) < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 || bind_to(fd, port) < 0)
                 return -errno;
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+// A new user's port is nobody's at all: a broker of before may still listen on a port of the daemon's that no file knows.
+static bool is_free(uint16_t port)
+{
+        cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        return fd >= 0 && bind_to(fd, port) == 0;
 }
 
 static uint16_t port_of(int fd)
@@ -111,7 +124,7 @@ static int search(const struct ports *p, uid_t uid, size_t range, bool outside, 
                 bool is_outside = port < p->low || port > p->high;
                 int r;
 
-                if (used[port] || is_outside != outside)
+                if (used[port] || is_outside != outside || !is_free(port))
                         continue;
                 r = bind_port(ret_fd, port);
                 if (r != -EADDRINUSE && r != -EACCES) {

@@ -116,6 +116,28 @@ static void what_is_given_is_read_back(void **state)
         assert_int_equal(unlink(path), 0);
 }
 
+// A broker listens on a port that was the daemon's once, and the file that knew whose it is is gone.
+static void a_port_that_somebody_listens_on_is_not_given(void **state)
+{
+        struct ports *p = NULL;
+        uint16_t lost, port;
+        int fd, broker;
+
+        (void)state;
+        assert_int_equal(ports_new(&p, path, NULL), 0);
+        assert_int_equal(ports_get(p, 5000, &lost, &fd), 0);
+        broker = dup(fd);
+        assert_int_equal(listen(broker, 1), 0);
+        p = ports_free(p);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(ports_new(&p, path, NULL), 0);
+        assert_int_equal(ports_get(p, 5000, &port, &fd), 0); // whoever it is now
+        assert_true(port != lost);
+        ports_free(p);
+        close(broker);
+        assert_int_equal(unlink(path), 0);
+}
+
 // As many users as there can be, of whom one came since the machine was started: another takes the place of one who did not.
 static void a_full_table(void **state)
 {
@@ -167,6 +189,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_file),
                 cmocka_unit_test(what_is_given_is_read_back),
+                cmocka_unit_test(a_port_that_somebody_listens_on_is_not_given),
                 cmocka_unit_test(a_full_table),
                 cmocka_unit_test(memory_that_runs_out_gives_nobody_two),
         };
