@@ -43,6 +43,10 @@ static const struct variable {
         {"AWS_SECURITY_TOKEN", CLEAR},
         {"AWS_ACCESS_KEY", CLEAR},
         {"AWS_SECRET_KEY", CLEAR},
+        // Ruby takes what the first SDKs called it before it takes any file or endpoint.
+        {"AMAZON_ACCESS_KEY_ID", CLEAR},
+        {"AMAZON_SECRET_ACCESS_KEY", CLEAR},
+        {"AMAZON_SESSION_TOKEN", CLEAR},
         // The account of other keys: SDKs build endpoints of it.
         {"AWS_ACCOUNT_ID", CLEAR},
         // A profile stands in front of the endpoint, and makes JavaScript pass over keys in the environment.
