@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import socket
+import time
 
 from worldlib import PATIENCE, ROOT
 
@@ -72,8 +73,17 @@ class Endpoint:
     def ask(self, path, method="GET", **kw):
         return self.send(self.request(path, method, **kw))
 
+    def patient(self, path, **kw):
+        """As SDKs ask: what is not there within 800 ms, on a machine with much else to do, is asked for again."""
+        for _ in range(10):
+            a = self.ask(path, **kw)
+            if a.status != 503:
+                break
+            time.sleep(int(a.headers["retry-after"]))
+        return a
+
     def container(self, path="/credentials", **kw):
-        return self.ask(path, Authorization=self.token, **kw)
+        return self.patient(path, Authorization=self.token, **kw)
 
     def session(self, ttl=60):
         a = self.ask("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds=ttl)
@@ -81,7 +91,7 @@ class Endpoint:
         return a.body.decode()
 
     def imds(self, path, token=None, **kw):
-        return self.ask(f"/latest/{path}", X_aws_ec2_metadata_token=token or self.session(), **kw)
+        return self.patient(f"/latest/{path}", X_aws_ec2_metadata_token=token or self.session(), **kw)
 
 
 def as_uid(uid, fn):

@@ -108,7 +108,7 @@ def test_two_users_at_each_others_doors(shared_world):
         their_session = as_uid(shared_world.uid, theirs.session)
         # each gets in at home
         assert ours.container("/credentials/role/dev").status == 200
-        assert as_uid(shared_world.uid, lambda: theirs.ask("/credentials/role/dev", Authorization=token).status) == 200
+        assert as_uid(shared_world.uid, lambda: theirs.patient("/credentials/role/dev", Authorization=token).status) == 200
         # root at the user's door, the user at root's: with the other's secrets, with one's own, with none
         for t, s in ((token, their_session), (our_token, our_session)):
             refused(ask_all(theirs, t, s), 0)
