@@ -37,6 +37,8 @@ static const struct verb {
         {"env", cmd_env, "env [OPTION...] ROLE", "the same environment, for a shell to read"},
         {"configure", cmd_configure, "configure [OPTION...] [ROLE...]",
                 "profiles in ~/.aws/config, for SDKs and the AWS CLI"},
+        {"doctor", cmd_doctor, "doctor [OPTION...]",
+                "what keeps programs from the credentials, and what mends it"},
         {"container-args", cmd_container_args, "container-args [--json] ROLE [docker|podman]",
                 "what to add so that a container uses the role"},
 };

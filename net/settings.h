@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which configuration files the broker reads: the system's, then the user's own; or exactly one (--config).
+// Which configuration files a user's programs read: the system's, then the user's own; or exactly one (--config).
 #pragma once
 
 #include "config.h"
