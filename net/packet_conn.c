@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One connection. All I/O happens from the loop, so no function called by the owner ever calls the owner
-// back. The received packet and its descriptors live on the stack for the time of one callback: freeing the
+// One connection. Whatever has to be told the owner happens from the loop, so no function called by the owner ever calls the
+// owner back. The received packet and its descriptors live on the stack for the time of one callback: freeing the
 // connection in there needs no care, because nothing of it is touched afterwards.
 //
 // A peer that shuts down its sending side counts as gone: every answer of ours is wanted by somebody who
@@ -277,7 +277,8 @@ const struct packet_peer *packet_conn_peer(const struct packet_conn *c)
 }
 
 // 0; -EMSGSIZE (no frame is that long), -ENOBUFS (the peer does not read), -EPIPE (closed, or closing),
-// -ENOMEM, -EMFILE, -EBADF. On failure nothing was queued.
+// -ENOMEM, -EMFILE, -EBADF. On failure nothing was queued. What can be sent at once is: the caller has its answer a turn of the
+// loop earlier, and there is no copy of it. Whatever goes wrong with that the loop will meet again, and say.
 int packet_send(struct packet_conn *c, const void *frame, size_t n, const int *fds, size_t n_fds)
 {
         struct packet_out *o;
@@ -288,6 +289,8 @@ int packet_send(struct packet_conn *c, const void *frame, size_t n, const int *f
                 return -EPIPE;
         if (c->n_queued == QUEUE_MAX || c->bytes_queued + n > QUEUE_BYTES_MAX)
                 return -ENOBUFS;
+        if (!c->first && n_fds == 0 && send(c->fd, frame, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n)
+                return 0;
         o = malloc(sizeof *o + n);
         if (!o)
                 return -ENOMEM;

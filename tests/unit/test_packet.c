@@ -180,6 +180,21 @@ static void frames_travel_both_ways_in_order(void **state _unused_)
         assert_int_equal(packet_listener_count(listener, getuid()), 0);
 }
 
+// The answer is there before the loop turns; what is closed then is told from the loop all the same.
+static void an_answer_leaves_at_once(void **state _unused_)
+{
+        uint8_t room[FRAME_MAX];
+        int fd = raw();
+
+        assert_int_equal(say(server.c, 7, "now"), 0);
+        assert_true(recv(fd, room, sizeof room, MSG_DONTWAIT) > 0);
+        close(fd);
+        assert_int_equal(say(server.c, 7, "to nobody"), 0);
+        assert_int_equal(server.closed, 0);
+        settle();
+        assert_int_equal(server.closed, 1);
+}
+
 static void a_frame_of_the_largest_size_passes(void **state _unused_)
 {
         static char text[FRAME_MAX];
@@ -580,6 +595,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 T(frames_travel_both_ways_in_order),
+                T(an_answer_leaves_at_once),
                 T(a_frame_of_the_largest_size_passes),
                 T(received_bytes_are_cleared),
                 T(half_a_message_ends_the_connection),
