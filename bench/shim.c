@@ -5,7 +5,9 @@
 // is the median and the 10th and 90th percentile of each. posix_spawn, because that costs least of what a
 // language runtime would do.
 //
-//     shim COUNT SHIM ROLE FILE
+//     shim COUNT SHIM ROLE FILE [COMMAND…]
+//
+// COMMAND is a slower way to the same credentials: twenty of it, timed after the others.
 #include "util.h"
 
 #include <fcntl.h>
@@ -70,15 +72,30 @@ static double us(const int64_t *sorted, size_t n, size_t percent)
         return (double)sorted[at] / 1000;
 }
 
+static void slower(char *const argv[], int64_t shim_ns)
+{
+        static char out[65536];
+        int64_t ns[20];
+        size_t n;
+
+        run(argv, out, sizeof out, &n);
+        for (size_t i = 0; i < ARRAY_SIZE(ns); i++)
+                ns[i] = run(argv, out, sizeof out, &n);
+        qsort(ns, ARRAY_SIZE(ns), sizeof ns[0], compare);
+        printf("%s  %zu processes: median %.0f us, 10%% %.0f us, 90%% %.0f us; %.0f times the shim's\n",
+                argv[0], ARRAY_SIZE(ns), us(ns, ARRAY_SIZE(ns), 50), us(ns, ARRAY_SIZE(ns), 10),
+                us(ns, ARRAY_SIZE(ns), 90), (double)us(ns, ARRAY_SIZE(ns), 50) * 1000 / (double)shim_ns);
+}
+
 int main(int argc, char *argv[])
 {
         static char a[65536], b[65536];
         char cat[] = "/bin/cat";
-        size_t count = argc == 5 ? strtoul(argv[1], NULL, 10) : 0, n_a, n_b;
+        size_t count = argc >= 5 ? strtoul(argv[1], NULL, 10) : 0, n_a, n_b;
         int64_t *shim_ns = calloc(count + 1, sizeof *shim_ns), *cat_ns = calloc(count + 1, sizeof *cat_ns);
 
         if (count == 0 || !shim_ns || !cat_ns) {
-                fprintf(stderr, "Usage: shim COUNT SHIM ROLE FILE\n");
+                fprintf(stderr, "Usage: shim COUNT SHIM ROLE FILE [COMMAND...]\n");
                 return 2;
         }
         for (size_t i = 0; i < count + 10; i++) {
@@ -101,5 +118,7 @@ int main(int argc, char *argv[])
         printf("cat   %zu processes: median %.0f us, 10%% %.0f us, 90%% %.0f us\n", count,
                 us(cat_ns, count, 50), us(cat_ns, count, 10), us(cat_ns, count, 90));
         printf("shim/cat, medians: %.2f\n", us(shim_ns, count, 50) / us(cat_ns, count, 50));
+        if (argc > 5)
+                slower(argv + 5, shim_ns[(count - 1) / 2]);
         return 0;
 }

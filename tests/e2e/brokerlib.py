@@ -101,7 +101,9 @@ class Daemon:
 
 
 class Broker:
-    def __init__(self, roles=("dev", "admin"), bus=False, faults=(), extra="", role_extra="", start=True, cloud=(), beside=None):
+    def __init__(self, roles=("dev", "admin"), bus=False, faults=(), extra="", role_extra="", start=True, cloud=(), beside=None, uid=None):
+        """uid: whose it is, where root makes it for somebody else."""
+        self.who = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
         self.dir = tempfile.mkdtemp(prefix="vkb-", dir="/tmp")
         self.runtime = f"{self.dir}/r"
         os.mkdir(self.runtime, 0o700)
@@ -127,6 +129,9 @@ class Broker:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         self.env.update(XDG_RUNTIME_DIR=self.runtime, DBUS_SESSION_BUS_ADDRESS=f"unix:path={self.runtime}/none",
                         DBUS_SYSTEM_BUS_ADDRESS=f"unix:path={self.runtime}/none", HOME=self.dir)
+        if uid is not None:
+            for path in (self.dir, self.runtime, self.config):
+                os.chown(path, uid, uid)
         if bus:
             self._start_bus()
         self.proc = None
@@ -135,7 +140,7 @@ class Broker:
 
     def _start_bus(self):
         p = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address", f"--address=unix:path={self.runtime}/bus"],
-                             stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
+                             stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL, **self.who)
         self.procs.append(p)
         # without the bus's guid, as systemd has it: another bus may come to the same place
         self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus_address = p.stdout.readline().strip().split(",")[0]
@@ -144,7 +149,7 @@ class Broker:
         """A broker, ready to answer."""
         before = self.log().count("broker.ready")
         self.proc = subprocess.Popen([BROKER, "--config", self.config, "--claim-socket", self.claim, "--server-uid", str(os.geteuid()), *options],
-                                     env=self.env, stdin=subprocess.DEVNULL, stderr=open(self.log_path, "a", encoding="utf-8"))
+                                     env=self.env, stdin=subprocess.DEVNULL, stderr=open(self.log_path, "a", encoding="utf-8"), **self.who)
         until("the broker", lambda: self.log().count("broker.ready") > before or self.proc.poll() is not None)
         assert self.proc.poll() is None, self.log()
         return self
@@ -212,7 +217,7 @@ class Broker:
 
     def run(self, *argv, **kw):
         return subprocess.run(argv, env=dict(self.env, **kw.pop("env", {})), capture_output=True, text=True, timeout=30 * PATIENCE,
-                              stdin=subprocess.DEVNULL, check=False, **kw)
+                              stdin=subprocess.DEVNULL, check=False, **self.who, **kw)
 
     def shim(self, role="dev"):
         return self.run(SHIM, role)
@@ -226,7 +231,7 @@ class Broker:
     def sign_in(self, user="alice", decision="allow"):
         """valetkey login, with somebody at the provider; -> the finished process."""
         p = subprocess.Popen([CLI, "login", "--json"], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True)
+                             stderr=subprocess.PIPE, text=True, **self.who)
         shown = json.loads(p.stdout.readline())
         self.control("approve", user_code=shown["user_code"], user=user, decision=decision)
         out, err = p.communicate(timeout=30 * PATIENCE)
