@@ -22,9 +22,12 @@ struct id_token_file {
         bool failed;            // said so
 };
 
-static int64_t now_s(const struct id_token_file *f)
+// By the boot clock and the provider's own: whoever sets this machine's clock neither takes the file away nor keeps it.
+static int64_t left_ms(const struct id_token_file *f)
 {
-        return clock_wall_s(loop_clock(keeper_get_loop(f->keeper)));
+        const struct clock *c = loop_clock(keeper_get_loop(f->keeper));
+
+        return keeper_get_memory(f->keeper).token_ends_boot_ms - c->boot_ms(c);
 }
 
 static void drop(struct id_token_file *f)
@@ -66,9 +69,11 @@ static void arm(struct id_token_file *f, const struct grant *g)
         int64_t quarter = (g->id_token_exp_s - keeper_get_memory(f->keeper).token_since_s) / 4;
         int64_t margin = quarter < MARGIN_S ? quarter : MARGIN_S;
 
-        if (g->id_token_exp_s <= now_s(f))
-                return; // asked for already, or not to be had
-        timer_arm_at(f->timer, (g->id_token_exp_s - (margin > 1 ? margin : 1) + 1) * 1000);
+        int64_t left = left_ms(f), wait = left - (margin > 1 ? margin - 1 : 0) * 1000;
+
+        if (wait <= 0) // asked for already, and there is none yet
+                wait = left < AGAIN_MS ? left : AGAIN_MS;
+        timer_arm_in(f->timer, wait);
 }
 
 void id_token_file_look(struct id_token_file *f, const struct keeper *k)
@@ -78,7 +83,7 @@ void id_token_file_look(struct id_token_file *f, const struct keeper *k)
         if (!f || f->keeper != k)
                 return;
         g = keeper_get_grant(k);
-        if (!g || !g->id_token || g->id_token_exp_s <= now_s(f))
+        if (!g || !g->id_token || left_ms(f) <= 0)
                 drop(f);
         else if (write_token(f, g->id_token))
                 arm(f, g);
