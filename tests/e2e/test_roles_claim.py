@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import (ACK, CLAIM, ERROR, GRANT, NOTHING, OK, REFRESH, T_GRANT, T_GRANT_ID, T_MESSAGE, T_OUTCOME, T_ROLE, Broker,
+from brokerlib import (ACK, CLAIM, ERROR, GET_CREDENTIALS, GRANT, NOTHING, OK, REFRESH, T_GRANT, T_GRANT_ID, T_MESSAGE, T_OUTCOME, T_ROLE, Broker,
                        Daemon, frame, grant_bytes, parse, u32, u64)
 from dbuslib import Listener
 from worldlib import CLI, until
@@ -136,6 +136,31 @@ def test_another_person_gets_nothing_of_the_one_before(cloud):
         assert json.loads(b.shim("payments/dev").stdout)["AccessKeyId"] != hers
         assert b.role("payments/dev")["assumed_role_arn"].endswith("/bob")
         assert b.shim("payments/ops").returncode == 5
+    finally:
+        b.close()
+
+
+def test_a_yes_is_for_the_role_that_was_shown(cloud):
+    """While a person is asked about Alice's c.dev, Bob signs in, and the name is another account's role."""
+    claims(cloud, aws={"roles": [f"{ACCOUNT}:role/dev"]})
+    claims(cloud, "bob", aws={"roles": ["arn:aws:iam::210987654321:role/dev"]})
+    b = broker(cloud, "[role-template all]\naccounts = claim\nname = c.{role}\nconfirm = ask\n")
+    question, answer, text, interactive, said = 40, 41, 5, 23, 24
+    try:
+        assert b.sign_in().returncode == 0
+        s = b.connect()
+        s.send(frame(GET_CREDENTIALS, (T_ROLE, b"c.dev"), (interactive, u32(1))))
+        kind, fields = parse(s.recv(65536))
+        assert kind == question and f"{ACCOUNT}:role/dev".encode() in fields[text]
+        assert b.sign_in("bob").returncode == 0
+        s.send(frame(answer, (said, u32(1))))
+        kind, fields = parse(s.recv(65536))
+        assert kind == question and b"210987654321:role/dev" in fields[text]
+        s.send(frame(answer, (said, u32(0))))
+        kind, fields = parse(s.recv(65536))
+        assert kind == ERROR and int.from_bytes(fields[T_OUTCOME], "little") == 14
+        assert b.stats("AssumeRoleWithWebIdentity") == 0
+        s.close()
     finally:
         b.close()
 
