@@ -258,6 +258,33 @@ static void powershell_and_plain_files(void **state _unused_)
                 "X=aB3+/==\nX='a b'\nX=''\n");
 }
 
+// The page has every variable of the table, each in a word of its own.
+static void the_page_has_the_table(void **state)
+{
+        static char text[64u << 10];
+        const char *top = getenv("VALETKEY_TOP");
+        char path[256];
+        size_t n = 0;
+        FILE *f;
+
+        (void)state;
+        snprintf(path, sizeof path, "%s/docs/man/valetkey-exec.1.scd", top ? top : ".");
+        f = fopen(path, "re");
+        assert_non_null(f);
+        for (int c = getc(f); c != EOF && n < sizeof text - 1; c = getc(f))
+                if (c != '\\') // scdoc's escapes
+                        text[n++] = (char)c;
+        assert_true(feof(f));
+        fclose(f);
+        for (size_t i = 0; session_env_variable(i); i++) {
+                char word[80];
+
+                snprintf(word, sizeof word, "_%s_", session_env_variable(i));
+                if (!strstr(text, word))
+                        fail_msg("not in valetkey-exec(1): %s", session_env_variable(i));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -269,6 +296,7 @@ int main(void)
                 cmocka_unit_test(powershell_and_plain_files),
                 cmocka_unit_test(test_quoting),
                 cmocka_unit_test(test_clearing),
+                cmocka_unit_test(the_page_has_the_table),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
