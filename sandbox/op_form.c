@@ -127,7 +127,7 @@ void op_page_form_end(struct op_page *p, const struct dir *d)
 void op_page_send(struct op_page *p, struct web_request *r, int status, const char *form_to)
 {
         char csp[512];
-        const char *headers[] = {"Content-Security-Policy", csp, "Referrer-Policy", "no-referrer",
+        const char *headers[] = {"Content-Security-Policy", csp, "Referrer-Policy", "same-origin",
                 "X-Frame-Options", "DENY", p->cookie[0] ? "Set-Cookie" : NULL, p->cookie, NULL};
 
         snprintf(csp, sizeof csp,

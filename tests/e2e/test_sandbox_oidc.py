@@ -281,3 +281,9 @@ def test_how_long_a_grant_lives_is_said_where_a_switch_says_so(own):
     assert "refresh_expires_in" not in box.sign_in()
     with box.fault("refresh_expires_in=90"):
         assert box.sign_in()["refresh_expires_in"] == 90
+
+
+def test_browsers_say_where_a_form_comes_from(box):
+    """With no-referrer they send "Origin: null", and the page would refuse its own form."""
+    r = box.send("GET", "/oidc/device")
+    assert r.status == 200 and r.headers["Referrer-Policy"] == "same-origin"
