@@ -132,30 +132,36 @@ static int dup_or_null(char **dst, const char *s)
         return s && !*dst ? -ENOMEM : 0;
 }
 
-static void tell_browser(struct sign_in *f)
+// What is shown to the person stands for itself: a sentence of its own, and what to do.
+static void tell_browser(struct sign_in *f, const char *why)
 {
         const struct grant *g = keeper_get_grant(f->keeper);
         char text[ERR_MAX + 100];
+        size_t n = strlen(why);
 
+        while (n > 1 && why[n - 1] == '.')
+                n--;
         if (f->outcome == OUTCOME_OK)
                 snprintf(text, sizeof text,
                         "You are signed in as %s. Your programs have AWS credentials now; you can close this "
                         "tab.",
                         g ? g->display : "yourself");
         else
-                snprintf(text, sizeof text, "%s", f->err.text);
+                snprintf(text, sizeof text, "%c%.*s. You can close this tab; to try again, run: valetkey login",
+                        *why >= 'a' && *why <= 'z' ? *why - 'a' + 'A' : *why, (int)n - 1, why + 1);
         f->callback =
                 callback_end(f->callback, f->outcome == OUTCOME_OK, keeper_get_config(f->keeper)->name, text);
 }
 
 static void end(struct sign_in *f, enum outcome o, const struct err *err)
 {
+        const char *why = err && err->text[0] ? err->text : outcome_info(o)->text;
+
         f->ended = true;
         f->outcome = o;
         if (o != OUTCOME_OK)
-                err_set(&f->err, "sign-in to identity %s: %s", keeper_get_config(f->keeper)->name,
-                        err && err->text[0] ? err->text : outcome_info(o)->text);
-        tell_browser(f);
+                err_set(&f->err, "sign-in to identity %s: %s", keeper_get_config(f->keeper)->name, why);
+        tell_browser(f, why);
         timer_arm_in(f->tell, 0);
 }
 
