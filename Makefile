@@ -5,6 +5,7 @@
 #   make            the programs and modules          make check     dependencies, build, all tests
 #   make demo       dependencies, build, the demo     make lint      format, analysers, headers alone
 #   make fuzz       every fuzz target for FUZZ_SECONDS  make replay  the corpora once, under gcc
+#   make check-browser  signing in in Chromium
 #   make bench      the benchmarks                    make install   DESTDIR= PREFIX= honoured
 #
 # Knobs: CC=clang  SAN=address,undefined  DEBUG=1  V=1  CFLAGS= LDFLAGS= (kept: dpkg-buildflags works)
@@ -212,6 +213,13 @@ check:
 
 check-run: all tests
 	@/usr/bin/python3 tests/run --build=$(B) $(TESTS)
+
+# In a real browser, which is large: its own packages, and only when it is asked for.
+.PHONY: check-browser
+check-browser:
+	@packaging/deps build test browser
+	@$(MAKE) --no-print-directory all
+	@VALETKEY_BROWSER=1 /usr/bin/python3 tests/run --build=$(B) --only=e2e test_real_browser
 
 # ---- the rest -------------------------------------------------------------------------------------------------
 

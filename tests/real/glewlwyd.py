@@ -32,6 +32,12 @@ client_module_path="/usr/lib/glewlwyd/client"
 user_auth_scheme_module_path="/usr/lib/glewlwyd/scheme"
 plugin_module_path="/usr/lib/glewlwyd/plugin"
 hash_algorithm="SHA512"
+static_files_path="{folder}/webapp/"
+static_files_mime_types = (
+  {{ extension = ".html", mime_type = "text/html", compress = 0 }}, {{ extension = ".css", mime_type = "text/css", compress = 0 }},
+  {{ extension = ".js", mime_type = "application/javascript", compress = 0 }}, {{ extension = ".json", mime_type = "application/json", compress = 0 }},
+  {{ extension = "*", mime_type = "application/octet-stream", compress = 0 }}
+);
 database = {{ type = "sqlite3"; path = "{folder}/glewlwyd.db"; }};
 """
 
@@ -45,7 +51,7 @@ class Glewlwyd:
     client_id = "valetkey"
     scope = "openid"
 
-    def __init__(self, folder, pki, alg="RS256", interval=1, token_life=3600, users=("alice", "bob")):
+    def __init__(self, folder, pki, alg="RS256", interval=1, token_life=3600, users=("alice", "bob"), callback="http://127.0.0.1/callback"):
         os.makedirs(folder, exist_ok=True)
         self.alg, self.subjects = alg, {}
         self.ca = None
@@ -56,6 +62,7 @@ class Glewlwyd:
             db.executescript(f.read())
         with open(f"{folder}/glewlwyd.conf", "w", encoding="utf-8") as f:
             f.write(CONF.format(port=port, url=self.url, folder=folder))
+        self._pages(f"{folder}/webapp")
         self.server = Server("glewlwyd", ["glewlwyd", f"--config-file={folder}/glewlwyd.conf"], f"{folder}/log")
         self.server.wait_http(f"{self.url}/api/")
         admin = Browser()
@@ -64,11 +71,19 @@ class Glewlwyd:
         admin.expect(f"{self.url}/api/client/", json_body={
             "client_id": self.client_id, "client_name": self.client_id, "confidential": False, "enabled": True,
             "authorization_type": ["code", "device_authorization", "refresh_token"],
-            "redirect_uri": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": ["none"]})
+            "redirect_uri": [callback], "token_endpoint_auth_method": ["none"]})
         for user in users:
             admin.expect(f"{self.url}/api/user/", json_body={
                 "username": user, "name": user.capitalize(), "password": PASSWORD, "email": f"{user}@example.org",
                 "scope": ["openid", "g_profile"], "enabled": True})
+
+    def _pages(self, folder):
+        """Its own pages, for people with a browser; they read where it is from a file that Debian leaves to the admin."""
+        def not_there(where, names):  # what Debian's packages for the admin's pages would bring
+            return [n for n in names if n == "config.json" or not os.path.exists(os.path.join(where, n))]
+
+        shutil.copytree("/usr/share/glewlwyd/webapp", folder, ignore=not_there)
+        shutil.copy("/usr/share/glewlwyd/templates/config.json", f"{folder}/config.json")
 
     def _plugin(self, pki, interval, token_life):
         on = ("auth-type-code-enabled", "auth-type-device-enabled", "auth-type-refresh-enabled", "auth-type-id-token-enabled",

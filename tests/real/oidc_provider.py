@@ -11,6 +11,7 @@ from .web import Browser
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TAGS = "https://aws.amazon.com/tags"
+PASSWORD = "correct horse battery"
 USERS = {
     "alice": {"name": "Alice Liddell", "preferred_username": "alice", "email": "alice@example.org", "email_verified": True,
               "groups": ["s3-readers"], TAGS: {"principal_tags": {"department": ["eng"]}, "transitive_tag_keys": ["department"]}},
@@ -37,7 +38,8 @@ class OidcProvider:
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.issuer = self.url
         config = {"port": port, "issuer": self.issuer, "tls": {"key": pki.server_key, "cert": pki.server_chain} if tls else None,
-                  "jwks": pki.jwks(alg), "alg": alg, "clientId": self.client_id, "interval": interval, "ttl": dict(ttl), "users": USERS}
+                  "jwks": pki.jwks(alg), "alg": alg, "clientId": self.client_id, "interval": interval, "ttl": dict(ttl), "users": USERS,
+                  "password": PASSWORD}
         with os.fdopen(os.open(f"{folder}/op.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             json.dump(config, f)
         code = install(build)

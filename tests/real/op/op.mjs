@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // oidc-provider (npm), a certified OpenID provider, with a login page that answers by itself. Its one argument is a JSON
-// file: { port, issuer, tls: {key, cert} | null, jwks, alg, clientId, interval, ttl, users }. The header X-Test-User says
-// who sits in front of the browser; "deny" refuses. What it is good for here: rotated refresh tokens whose reuse ends the
+// file: { port, issuer, tls: {key, cert} | null, jwks, alg, clientId, interval, ttl, users, password }. The header X-Test-User says
+// who sits in front of the browser, and "deny" refuses; a browser without it is shown a form. What it is good for here: rotated refresh tokens whose reuse ends the
 // family, a new ID token on every refresh, HTTPS, no "interval" in the device answer unless we add it, no "typ".
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -62,10 +62,25 @@ provider.on('grant.success', (ctx) => console.log('granted', ctx.oidc.params.gra
 for (const event of ['server_error', 'grant.error', 'authorization.error'])
   provider.on(event, (ctx, e) => console.error(event, e.error ?? e, e.error_description ?? '', e.error_detail ?? ''));
 
+const FORM = `<!DOCTYPE html><title>Sign in</title><h1>Sign in</h1><form method="post">
+<label>Name <input name="login" autofocus></label> <label>Password <input name="password" type="password"></label> <button>Sign in</button></form>`;
+
+async function typed(req) {
+  let body = '';
+  for await (const part of req) body += part;
+  const form = new URLSearchParams(body);
+  return form.get('password') === c.password && c.users[form.get('login')] ? form.get('login') : undefined;
+}
+
 provider.use(async (ctx, next) => {
-  if (ctx.method !== 'GET' || !ctx.path.startsWith('/person/')) return next();
-  const who = ctx.get('x-test-user') || 'alice';
+  if (!ctx.path.startsWith('/person/')) return next();
   const { prompt } = await provider.interactionDetails(ctx.req, ctx.res);
+  const who = ctx.get('x-test-user') || (ctx.method === 'POST' && await typed(ctx.req));
+  if (!who && prompt.name === 'login') {
+    ctx.type = 'html';
+    ctx.body = FORM;
+    return undefined;
+  }
   let result = { consent: {} };
   if (who === 'deny') result = { error: 'access_denied', error_description: 'End-User denied' };
   else if (prompt.name === 'login') result = { login: { accountId: who, amr: ['pwd'] } };
