@@ -30,7 +30,7 @@ PAIRS = [(c, d) for c in sdks.KNOWS for d in sdks.DOORS]
 @pytest.fixture(scope="module")
 def chain(providers, radosgw, pki):
     """Signed in. Sessions of role s3 last an hour, those of role short three seconds, those of slow 22."""
-    provider, sts = providers.get("oidc-provider", "RS256"), f"sts_endpoint = {radosgw.endpoint}"
+    provider, sts = providers.get("glewlwyd", "RS256"), f"sts_endpoint = {radosgw.endpoint}"
     c = make_chain(radosgw, pki, provider, sts, more={"short": [sts, "duration = 3s"], "slow": [sts, "duration = 22s"]}, identity=("id_token_file = yes",), defaults=("default_role = s3",))
     c.must_sign_in()
     c.s3(radosgw.endpoint, BUCKET)
