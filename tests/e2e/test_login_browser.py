@@ -222,6 +222,41 @@ def test_a_port_that_is_taken_is_said(flow):
     assert f.end()[0] == 0
 
 
+RELAY = """import socket, sys, threading
+port = int(sys.argv[1])
+listener = socket.create_server(("127.0.0.2", port))
+print("ready", flush=True)
+def pipe(a, b):
+    while data := a.recv(65536):
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+one, _ = listener.accept()
+other = socket.create_connection(("127.0.0.1", port))
+t = threading.Thread(target=pipe, args=(one, other))
+t.start()
+pipe(other, one)
+t.join()
+"""
+
+
+@pytest.mark.parametrize("who", ["user", pytest.param("stranger", marks=pytest.mark.skipif(not ROOT, reason="it takes root to be somebody else"))])
+def test_a_forwarded_port(flow, who):
+    """ssh -L PORT:127.0.0.1:PORT: the browser is on another machine, and sshd's process of this user connects for it. A forward that
+    somebody else opened is somebody else's."""
+    f = flow()
+    relay = flow.world.start("/usr/bin/python3", "-c", RELAY, str(f.port), **({"as_uid": STRANGER} if who == "stranger" else {}))
+    try:
+        assert relay.stdout.readline() == "ready\n"
+        page = f.come_back(f.decide(), address="127.0.0.2")
+        if who == "user":
+            assert "Signed in" in page and f.end()[0] == 0
+        else:
+            assert page == "" and f.proc.poll() is None
+    finally:
+        relay.kill()
+        relay.communicate()
+
+
 def test_if_needed(flow):
     f = flow("--if-needed")
     assert "Signed in" in f.come_back(f.decide())
