@@ -82,13 +82,18 @@ static void ask_no_more(struct login1 *x)
         x->asking = NULL;
 }
 
+static void later(struct login1 *x)
+{
+        timer_arm_in(x->again, x->again_ms);
+        x->again_ms = x->again_ms * 2 < AGAIN_MOST_MS ? x->again_ms * 2 : AGAIN_MOST_MS;
+}
+
 static void disconnect(struct login1 *x)
 {
         ask_no_more(x);
         went(x);
         x->bus = bus_free(x->bus);
-        timer_arm_in(x->again, x->again_ms);
-        x->again_ms = x->again_ms * 2 < AGAIN_MOST_MS ? x->again_ms * 2 : AGAIN_MOST_MS;
+        later(x);
 }
 
 static void on_lost(void *arg)
@@ -103,7 +108,11 @@ static void on_owner(DBusPendingCall *call, void *arg)
         const char *owner = NULL;
 
         ask_no_more(x);
-        if (m && dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_METHOD_RETURN &&
+        if (!m || dbus_message_is_error(m, DBUS_ERROR_NO_REPLY)) { // a bus too busy to say
+                later(x);
+                return;
+        }
+        if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_METHOD_RETURN &&
                 dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &owner, DBUS_TYPE_INVALID))
                 set_owner(x, owner);
         x->again_ms = AGAIN_FIRST_MS; // the bus answers
@@ -148,6 +157,11 @@ static void on_again(void *arg)
         struct login1 *x = arg;
         struct err err = ERR_INIT;
 
+        if (x->bus) { // it is there, and has not answered
+                if (!x->owner[0] && !x->asking && !ask_owner(x))
+                        disconnect(x);
+                return;
+        }
         if (bus_new(&x->bus, x->loop, DBUS_BUS_SYSTEM, on_lost, x, &err) < 0) {
                 disconnect(x);
                 return;
