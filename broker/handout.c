@@ -7,10 +7,13 @@
 #include "app_role.h"
 #include "handout_log.h"
 #include "handout_policy.h"
+#include "handout_ring.h"
 
 struct handouts {
         struct app_roles *own;
         struct handout_log *log;
+        struct handout_ring *ring;
+        const struct clock *clock;
         struct confirm *confirm;
         struct err err; // of the last refusal that was answered at once
 };
@@ -148,6 +151,8 @@ static void given(
         if (a->outcome != OUTCOME_OK)
                 return;
         handout_log_given(h->log, c, w->app ? w->app->name : NULL, w->name, a->credentials);
+        handout_ring_add(
+                h->ring, clock_wall_s(h->clock), c, w->app ? w->app->name : NULL, w->name, a->credentials);
         if (w->conf->confirm == CONFIRM_ASK)
                 confirm_use(h->confirm, w->conf, c);
         else if (w->conf->confirm == CONFIRM_NOTIFY)
@@ -394,9 +399,12 @@ int handouts_new(struct handouts **ret, struct loop *l)
 
         if (!h)
                 return -ENOMEM;
+        h->clock = loop_clock(l);
         r = app_roles_new(&h->own, l);
         if (r == 0)
-                r = handout_log_new(&h->log, loop_clock(l));
+                r = handout_log_new(&h->log, h->clock);
+        if (r == 0)
+                r = handout_ring_new(&h->ring);
         if (r == 0)
                 r = confirm_new(&h->confirm, l);
         if (r < 0) {
@@ -414,6 +422,7 @@ struct handouts *handouts_free(struct handouts *h)
         app_roles_free(h->own);
         confirm_free(h->confirm);
         handout_log_free(h->log);
+        handout_ring_free(h->ring);
         free(h);
         return NULL;
 }
@@ -444,4 +453,9 @@ void handouts_drop(struct handouts *h, const struct role *r)
 void handouts_role_gone(struct handouts *h, const struct role *r, bool signed_out)
 {
         app_roles_forget(h->own, r, signed_out);
+}
+
+int handouts_write_log(const struct handouts *h, struct buf *out)
+{
+        return handout_ring_write(h->ring, out);
 }

@@ -41,6 +41,9 @@ bool handout_may_sign_in(struct broker *b, const struct caller *c, struct err *e
 struct handouts;
 int handouts_new(struct handouts **ret, struct loop *l) _must_check_;
 struct handouts *handouts_free(struct handouts *h); // before the roles
+// The document of valetkey-log(1). 0 or -errno.
+#define HANDOUTS_LOG_MAX (4u << 20)
+int handouts_write_log(const struct handouts *h, struct buf *out) _must_check_;
 void handouts_grant_new(struct handouts *h, const char *identity, bool same_person);
 void handouts_sign_out(struct handouts *h, const char *identity);
 void handouts_refresh(struct handouts *h, const struct role *r); // NULL: all

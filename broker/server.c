@@ -331,6 +331,13 @@ static void on_claims(struct conn *c, const struct frame *f)
                 send_json(c, r, &json);
 }
 
+static void on_log(struct conn *c, const struct frame *f _unused_)
+{
+        cleanup_buf struct buf json = BUF_INIT(HANDOUTS_LOG_MAX);
+
+        send_json(c, handouts_write_log(broker_handouts(c->server->broker), &json), &json);
+}
+
 static bool read_wish(struct sign_in_wish *ret, const struct frame *f)
 {
         char flow[32];
@@ -459,6 +466,7 @@ static const struct request {
         {MSG_LOGIN, on_login, may_sign_in, {TAG_IDENTITY, TAG_FLOW, TAG_PORT}, 3},
         {MSG_LOGOUT, on_logout, may_manage, {TAG_IDENTITY}, 1},
         {MSG_REFRESH, on_refresh, may_manage, {TAG_ROLE}, 1},
+        {MSG_LOG, on_log, may_manage, {0}, 0},
         {MSG_CLAIMS, on_claims, may_manage, {TAG_IDENTITY}, 1},
 };
 

@@ -10,6 +10,7 @@ int cmd_login(struct cli *cli, int argc, char *argv[]);
 int cmd_logout(struct cli *cli, int argc, char *argv[]);
 int cmd_status(struct cli *cli, int argc, char *argv[]);
 int cmd_whoami(struct cli *cli, int argc, char *argv[]);
+int cmd_log(struct cli *cli, int argc, char *argv[]);
 int cmd_console(struct cli *cli, int argc, char *argv[]);
 int cmd_credentials(struct cli *cli, int argc, char *argv[]);
 int cmd_roles(struct cli *cli, int argc, char *argv[]);

@@ -26,6 +26,7 @@ static const struct verb {
         {"credentials", cmd_credentials, "credentials [OPTION...] [ROLE]",
                 "credentials of a role, in many forms"},
         {"console", cmd_console, "console [OPTION...] [ROLE]", "the AWS console in the browser, as a role"},
+        {"log", cmd_log, "log [--json]", "which programs were handed which roles"},
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
                 "credentials of a role, for AWS SDKs"},
         {"sign", cmd_sign, "sign [OPTION...] < REQUEST", "sign an HTTP request for AWS (SigV4)"},

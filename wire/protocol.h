@@ -37,6 +37,7 @@ enum msg_type {
         MSG_QUESTION = 40, // ← text, expires_in, confirm_for: ask the person
         MSG_ANSWER = 41,   // → answer: what the person said; then ← MSG_CREDENTIALS or MSG_ERROR
         MSG_CLAIMS = 42,   // → identity?: ← MSG_JSON: what the ID token says, never the token
+        MSG_LOG = 43,      // → (nothing): ← MSG_JSON: what was handed out to whom
 
         // anywhere
         MSG_OK = 64,
