@@ -5,6 +5,9 @@
 // it too.
 #include "browser.h"
 #include "cmd.h"
+#include "qr.h"
+#include "terminal.h"
+#include "wait_shown.h"
 
 #include "json.h"
 #include "protocol.h"
@@ -91,7 +94,20 @@ static void show_browser(const struct shown *s)
                 (s->expires_in + 59) / 60);
 }
 
-static enum outcome show(const struct cli *cli, const struct frame *f, struct err *err)
+// The address as a picture, for a telephone.
+static void show_qr(const struct shown *s)
+{
+        cleanup_buf struct buf out = BUF_INIT(64u << 10);
+
+        if (!isatty(STDERR_FILENO) || !terminal_is_utf8() ||
+                qr_draw(&out, s->uri_complete[0] ? s->uri_complete : s->uri, "  ",
+                        terminal_width(STDERR_FILENO)) < 0 ||
+                out.n == 0)
+                return;
+        fprintf(stderr, "\n%s", buf_str(&out));
+}
+
+static enum outcome show(const struct cli *cli, const struct frame *f, struct wait_shown *w, struct err *err)
 {
         struct shown s = {0};
 
@@ -106,6 +122,7 @@ static enum outcome show(const struct cli *cli, const struct frame *f, struct er
         (void)frame_get_u32(f, TAG_OPEN, &s.open);
         if (cli->json)
                 return show_json(&s);
+        wait_shown_begin(w, s.expires_in);
         if (!s.user_code[0]) {
                 show_browser(&s);
                 return OUTCOME_OK;
@@ -113,6 +130,7 @@ static enum outcome show(const struct cli *cli, const struct frame *f, struct er
         fprintf(stderr, "To sign in, open\n\n  %s\n\nand enter the code\n\n  %s\n", s.uri, s.user_code);
         if (s.uri_complete[0])
                 fprintf(stderr, "\n(the same in one: %s)\n", s.uri_complete);
+        show_qr(&s);
         fprintf(stderr, "\nWaiting; the code is good for %" PRIu32 " minutes. Ctrl-C cancels.\n",
                 (s.expires_in + 59) / 60);
         return OUTCOME_OK;
@@ -120,24 +138,24 @@ static enum outcome show(const struct cli *cli, const struct frame *f, struct er
 
 static enum outcome run(struct client *c, const struct cli *cli, const struct login *l, struct err *err)
 {
-        struct frame_writer w;
+        struct frame_writer q;
+        struct wait_shown w = {0};
         enum outcome o = client_open(c, cli, err);
 
         if (o != OUTCOME_OK)
                 return o;
-        frame_begin(&w, c->packet, sizeof c->packet, MSG_LOGIN);
-        frame_put_str(&w, TAG_IDENTITY, l->identity);
-        frame_put_str(&w, TAG_FLOW, l->flow);
+        frame_begin(&q, c->packet, sizeof c->packet, MSG_LOGIN);
+        frame_put_str(&q, TAG_IDENTITY, l->identity);
+        frame_put_str(&q, TAG_FLOW, l->flow);
         if (l->port)
-                frame_put_u32(&w, TAG_PORT, l->port);
-        o = client_send(c, &w, err);
+                frame_put_u32(&q, TAG_PORT, l->port);
+        o = client_send(c, &q, err);
         while (o == OUTCOME_OK) {
-                // The broker bounds the flow; here is only waited.
-                o = client_receive(c, 0, err);
+                o = wait_shown_receive(&w, c, err);
                 if (o == OUTCOME_OK && c->frame.type == MSG_OK)
                         return OUTCOME_OK;
                 if (o == OUTCOME_OK && c->frame.type == MSG_SIGN_IN)
-                        o = show(cli, &c->frame, err);
+                        o = show(cli, &c->frame, &w, err);
                 else if (o == OUTCOME_OK)
                         o = OUTCOME_BAD_ANSWER;
         }

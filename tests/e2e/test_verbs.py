@@ -70,13 +70,27 @@ def test_whoami_identity_tells_claims_and_no_token(world):
     one_line(world.cli("whoami", "--identity", "nobody"), 6, "nobody")
 
 
-def test_whoami_when_signed_out(make_world):
-    """Claims go with the grant."""
+def test_signed_out_and_in_again_at_a_terminal(make_world):
+    """Claims go with the grant. At a terminal the code is drawn and the time left is told; both are not for a dumb one, and Ctrl-C ends it."""
     w = make_world("--fault", "interval=1")
     w.wait_claimed()
     assert w.cli("logout").returncode == 0
     one_line(w.cli("whoami", "--identity"), 3, "valetkey login")
     one_line(w.cli("whoami", "dev"), 3)
+
+    t = Terminal(w, "login", "--device", env={"TERM": "dumb", "LC_ALL": "C"}, out=True)
+    t.wait_for("Waiting")
+    t.type("\x03")
+    assert t.end()[0] == -2 and "█" not in t.text and "\x1b" not in t.text
+
+    t = Terminal(w, "login", "--device", env={"LC_ALL": "C.UTF-8"}, out=True)
+    t.wait_for(" left. Ctrl-C cancels.")
+    assert "█▀" in t.text
+    code = re.search(r"enter the code\s+(\S+)", t.text)[1]
+    w.control("approve", {"user_code": code, "user": "alice", "decision": "allow"})
+    t.wait_for("Signed in.")
+    assert t.end()[0] == 0
+    assert "assumed-role/dev/" in ok(w, "whoami", "dev")
 
 
 # ---- which role
@@ -103,7 +117,7 @@ class Terminal:
     def __init__(self, world, *args, env=(), out=False):
         self.fd, tty = pty.openpty()
         own = {"user": world.uid, "group": world.uid, "extra_groups": []} if ROOT else {}
-        self.proc = subprocess.Popen([CLI, *args], stdin=tty, stdout=tty if out else subprocess.PIPE, stderr=tty, text=True, cwd="/",
+        self.proc = subprocess.Popen(["/usr/bin/setsid", "--ctty", "--wait", CLI, *args], stdin=tty, stdout=tty if out else subprocess.PIPE, stderr=tty, text=True, cwd="/",
                                      env={**world.env, "TERM": "xterm", **dict(env)}, **own)
         os.close(tty)
         self.text = ""
@@ -255,3 +269,22 @@ def test_console_refuses(world):
             assert r.stdout == "" and "SigninToken" not in r.stderr.replace("no SigninToken", "")
         finally:
             world.clear_all()
+
+
+# ---- log
+
+def test_log(world):
+    """Who got what, through which door; and no secret."""
+    keys = world.credentials()
+    before = {(h["door"], h["exe"]): h["times"] for h in json.loads(ok(world, "log", "--json"))["handouts"] if h["access_key_id"] == keys["AccessKeyId"]}
+    world.credentials()
+    doc = json.loads(ok(world, "log", "--json"))
+    last = doc["handouts"][-1]
+    assert doc["version"] == 1 and doc["forgotten"] == 0
+    assert (last["role"], last["door"], last["access_key_id"], last["app"]) == ("dev", "socket", keys["AccessKeyId"], None)
+    assert last["exe"].endswith("/valetkey-credential-process") and len(last["request_id"]) == 36
+    assert last["times"] == before[("socket", last["exe"])] + 1 and last["first_at"] <= last["at"]
+    text = ok(world, "log")
+    assert keys["AccessKeyId"] in text and "valetkey-credential-process[" in text
+    for secret in (keys["SecretAccessKey"], keys["SessionToken"]):
+        assert secret not in text + json.dumps(doc)

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What may be done on the terminal we write to.
+#pragma once
+
+#include <stdbool.h>
+
+// A terminal, and not a dumb one: the cursor can be moved.
+bool terminal_is_smart(int fd);
+// That, and nobody asked for no colours (NO_COLOR, see no-color.org).
+bool terminal_has_colour(int fd);
+bool terminal_is_utf8(void);     // by the locale of the environment
+unsigned terminal_width(int fd); // 80 where it cannot be told
