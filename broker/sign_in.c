@@ -8,6 +8,7 @@
 #include "json.h"
 #include "log.h"
 #include "matching.h"
+#include "revocation.h"
 
 #define BROWSER_PATIENCE_MS (10 * 60 * INT64_C(1000)) // as the provider's operation has it
 
@@ -23,9 +24,10 @@ struct sign_in {
         struct keeper *keeper;
         enum sign_in_flow flow;
         struct provider_op *op;
-        struct grant grant;        // what came, while it is asked whose it is
-        struct matching *matching; // who is asked
-        struct callback *callback; // SIGN_IN_BROWSER: what the browser comes back to, until it was told
+        struct grant grant;            // what came, while it is asked whose it is
+        struct matching *matching;     // who is asked
+        struct revocation *revocation; // of a grant that was not kept
+        struct callback *callback;     // SIGN_IN_BROWSER: what the browser comes back to, until it was told
         struct timer *tell;
         struct sign_in_watch *watches;
         bool has_prompt, shown, ended;
@@ -56,6 +58,7 @@ static struct sign_in *flow_free(struct sign_in *f)
         slot = keeper_sign_in_slot(f->keeper);
         if (*slot == f)
                 *slot = NULL;
+        revocation_free(f->revocation);
         matching_free(f->matching);
         provider_op_free(f->op);
         grant_deinit(&f->grant);
@@ -147,7 +150,8 @@ static void tell_browser(struct sign_in *f, const char *why)
                         "tab.",
                         g ? g->display : "yourself");
         else
-                snprintf(text, sizeof text, "%c%.*s. You can close this tab; to try again, run: valetkey login",
+                snprintf(text, sizeof text,
+                        "%c%.*s. You can close this tab; to try again, run: valetkey login",
                         *why >= 'a' && *why <= 'z' ? *why - 'a' + 'A' : *why, (int)n - 1, why + 1);
         f->callback =
                 callback_end(f->callback, f->outcome == OUTCOME_OK, keeper_get_config(f->keeper)->name, text);
@@ -235,6 +239,35 @@ static void accept(struct sign_in *f)
         end(f, OUTCOME_OK, NULL);
 }
 
+// Wiped here, whatever the provider said.
+static void end_refused(struct sign_in *f)
+{
+        struct err why = f->err;
+
+        grant_deinit(&f->grant);
+        f->grant = (struct grant){0};
+        end(f, f->outcome, &why);
+}
+
+static void on_revoked(void *arg, enum outcome o, const struct err *err)
+{
+        struct sign_in *f = arg;
+
+        if (o != OUTCOME_OK)
+                log_event(LOG_E_WARNING, "grant.revoke_failed", "identity=%s reason=%s", f->grant.identity,
+                        err->text);
+        end_refused(f);
+        f->revocation = revocation_free(f->revocation);
+}
+
+// A grant that nobody keeps is over at the provider, too, where that ends nothing else.
+static bool begin_revocation(struct sign_in *f)
+{
+        return keeper_get_config(f->keeper)->revocation_per_grant && f->grant.refresh_token &&
+               revocation_start(&f->revocation, keeper_get_loop(f->keeper), keeper_get_provider(f->keeper),
+                       f->grant.refresh_token, NULL, on_revoked, f) == 0;
+}
+
 static void on_matched(void *arg, enum outcome o, const struct err *err)
 {
         struct sign_in *f = arg;
@@ -244,9 +277,10 @@ static void on_matched(void *arg, enum outcome o, const struct err *err)
         } else {
                 log_event(LOG_E_WARNING, "signin.refused", "identity=%s issuer=%s subject=%s reason=%s",
                         f->grant.identity, f->grant.issuer, f->grant.subject, err->text);
-                grant_deinit(&f->grant);
-                f->grant = (struct grant){0};
-                end(f, o, err);
+                f->outcome = o;
+                f->err = *err;
+                if (!begin_revocation(f))
+                        end_refused(f);
         }
         f->op = provider_op_free(f->op);
         f->matching = matching_free(f->matching);

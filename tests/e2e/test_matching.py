@@ -70,17 +70,29 @@ def test_a_valetkeyd_that_does_not_answer_lets_nobody_in(signed_out):
     assert "signin.cannot_match" in w.log("broker")
 
 
-def test_it_can_be_left_out(signed_out):
-    w = signed_out
+def configure(w, line):
+    """One more line of the identity, and a broker that knows it."""
+    after = "[identity sandbox]\n"
     conf = f"{w.dir}/etc/valetkey.conf"
     with open(conf, encoding="utf-8") as f:
         text = f.read()
-    at = text.index("[identity ")
-    at = text.index("\n", at) + 1
     with open(conf, "w", encoding="utf-8") as f:
-        f.write(text[:at] + "require_matching_user = no\n" + text[at:])
+        f.write(text.replace(after, f"{after}{line}\n", 1))
     before = w.log("broker").count("broker.ready")
     os.kill(w.pid("valetkey-broker"), signal.SIGHUP)
     until("the broker to be there again", lambda: w.log("broker").count("broker.ready") > before)
+
+
+def test_who_is_refused_is_signed_out_at_the_provider(signed_out):
+    w = signed_out
+    configure(w, "revocation = per-grant")
+    before = w.stats("revoke")
+    assert device(w, "bob")[0] == WRONG_SUBJECT
+    assert w.stats("revoke") == before + 1
+
+
+def test_it_can_be_left_out(signed_out):
+    w = signed_out
+    configure(w, "require_matching_user = no")
     assert device(w, "bob")[0] == 0
     assert "bob" in w.cli("status", "--json").stdout
