@@ -22,6 +22,7 @@ int cmd_exec(struct cli *cli, int argc, char *argv[]);
 int cmd_env(struct cli *cli, int argc, char *argv[]);
 int cmd_configure(struct cli *cli, int argc, char *argv[]);
 int cmd_doctor(struct cli *cli, int argc, char *argv[]);
+int cmd_why(struct cli *cli, int argc, char *argv[]);
 int cmd_migrate(struct cli *cli, int argc, char *argv[]);
 int cmd_container_args(struct cli *cli, int argc, char *argv[]);
 

@@ -40,6 +40,8 @@ static const struct verb {
                 "profiles in ~/.aws/config, for SDKs and the AWS CLI"},
         {"doctor", cmd_doctor, "doctor [OPTION...]",
                 "what keeps programs from the credentials, and what mends it"},
+        {"why", cmd_why, "why [OPTION...] [ROLE]",
+                "why a role does not come, and what its account must have"},
         {"migrate", cmd_migrate, "migrate [OPTION...]",
                 "profiles of aws sso, granted and aws-vault, by valetkey"},
         {"container-args", cmd_container_args, "container-args [--json] ROLE [docker|podman]",

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// valetkey why: a role that does not come, explained. What AWS said and what that means, what it was asked, and what the account must
+// have for the answer to be another. The token is never shown.
+#include "cmd.h"
+
+#include "json.h"
+#include "protocol.h"
+#include "role_choose.h"
+#include "settings.h"
+#include "sts.h"
+#include "why_reason.h"
+#include "why_trust.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+#define SYNOPSIS "why [--trust-policy FILE] [--json] [ROLE]"
+
+static const char help[] = "Explains why a role's credentials do not come, and what the account must have.\n"
+                           "\n"
+                           "  --trust-policy FILE  would this trust policy let the identity in, and if not, "
+                           "which condition refuses\n"
+                           "  --json               data for programs, see valetkey-why(1)\n"
+                           "  --help               this text\n";
+
+struct work {
+        struct cli *cli;
+        const char *trust_file;
+        struct config *config;        // as far as it can be read here; NULL
+        const char *session_template; // of it; NULL
+        struct role_choice choice;
+        json_t *after; // the status after the role was asked for
+        const json_t *role, *identity;
+        json_t *claims; // what the broker tells of the ID token; NULL: nobody is signed in
+        char *provider_arn;
+        json_t *trust; // a document that matches; NULL
+        enum outcome outcome;
+        struct err said, err;
+};
+
+static const char *text(const json_t *o, const char *key)
+{
+        const char *s;
+
+        return json_get_string(o, key, 4096, &s) == 0 ? s : NULL;
+}
+
+static const json_t *find(const json_t *list, const char *name)
+{
+        const json_t *o;
+        size_t i;
+
+        json_array_foreach(list, i, o) if (text(o, "name") && strcmp(text(o, "name"), name) == 0) return o;
+        return NULL;
+}
+
+// The role is asked for, as a program would: only then is what is told about now.
+static enum outcome ask_for_role(struct work *w)
+{
+        struct client *c = calloc(1, sizeof *c);
+        const struct frame_field *json;
+        enum outcome o;
+
+        if (!c)
+                return OUTCOME_INTERNAL;
+        w->outcome = client_ask_credentials(c, w->cli, w->choice.name, 0, &json, &w->said);
+        client_close(c);
+        free(c);
+        // The secret was never copied out of what is cleared now; the broker answers no process that hides.
+        if (prctl(PR_SET_DUMPABLE, 1) < 0)
+                return OUTCOME_INTERNAL;
+        o = cmd_get_status(w->cli, &w->after, &w->err);
+        if (o != OUTCOME_OK)
+                return o;
+        w->role = find(json_object_get(w->after, "roles"), w->choice.name);
+        if (!w->role) {
+                err_set(&w->err, "no role '%.100s' is configured any more", w->choice.name);
+                return OUTCOME_UNKNOWN_ROLE;
+        }
+        // What the broker remembers says more than that we did not wait for it, or that the last session still lives.
+        if ((w->outcome == OUTCOME_OK || w->outcome == OUTCOME_TIMEOUT) &&
+                text(json_object_get(w->role, "last_error"), "message")) {
+                err_clear(&w->said);
+                err_set(&w->said, "%s", text(json_object_get(w->role, "last_error"), "message"));
+        }
+        if (settings_load(&w->config, w->cli->config, NULL) == 0 &&
+                config_find_role(w->config, w->choice.name))
+                w->session_template = config_find_role(w->config, w->choice.name)->session_name;
+        if (text(w->role, "identity"))
+                w->identity = find(json_object_get(w->after, "identities"), text(w->role, "identity"));
+        return OUTCOME_OK;
+}
+
+// arn:PARTITION:iam::ACCOUNT:oidc-provider/ISSUER without its scheme
+static enum outcome name_provider(struct work *w)
+{
+        const char *arn = text(w->role, "role_arn"), *issuer = text(w->identity, "issuer"), *bare;
+        char partition[17], account[13];
+
+        bare = issuer ? strstr(issuer, "://") : NULL;
+        if (!arn || !bare || sts_role_arn_parse(arn, partition, account, NULL) < 0)
+                return OUTCOME_OK;
+        if (asprintf(&w->provider_arn, "arn:%s:iam::%s:oidc-provider/%s", partition, account, bare + 3) < 0) {
+                w->provider_arn = NULL;
+                return OUTCOME_INTERNAL;
+        }
+        return OUTCOME_OK;
+}
+
+static enum outcome make_trust(struct work *w)
+{
+        const char *source = text(w->role, "source_role");
+        const json_t *from = source ? find(json_object_get(w->after, "roles"), source) : NULL, *claims;
+        struct err err = ERR_INIT;
+        int r = 0;
+
+        if (source) {
+                r = from && text(from, "role_arn")
+                            ? why_trust_write_chained(&w->trust, text(from, "role_arn"), NULL)
+                            : 0;
+                return r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_OK;
+        }
+        if (cmd_get_json(w->cli, MSG_CLAIMS, TAG_IDENTITY, text(w->role, "identity"), &w->claims, &err) !=
+                OUTCOME_OK)
+                return OUTCOME_OK; // nobody is signed in: that is told as the reason
+        claims = json_object_get(w->claims, "claims");
+        if (w->provider_arn && claims)
+                r = why_trust_write(&w->trust, w->provider_arn, claims, &err);
+        if (r == -EINVAL)
+                w->said = w->said.text[0] ? w->said : err;
+        return r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_OK;
+}
+
+// ---- telling
+
+// A role of one partition that is asked for at another's STS.
+static bool is_wrong_partition(const struct work *w)
+{
+        const char *arn = text(w->role, "role_arn"),
+                   *region = text(json_object_get(w->role, "sts"), "region"), *of;
+        char partition[17], account[13];
+
+        of = region ? sts_region_partition(region) : NULL;
+        return arn && of && sts_role_arn_parse(arn, partition, account, NULL) == 0 &&
+               strcmp(of, partition) != 0;
+}
+
+static const struct why_reason *reason_of(const struct work *w)
+{
+        static const struct why_reason
+                partition = {"partition", "",
+                        "the role's ARN is of one partition, and STS is asked in another",
+                        "set sts_region to one of the partition that the role's ARN names"},
+                works = {"works", "", "the role's credentials come", ""},
+                login = {"needs-login", "", "nobody is signed in", "valetkey login"};
+
+        if (w->outcome == OUTCOME_OK && !w->said.text[0])
+                return &works;
+        if (is_wrong_partition(w))
+                return &partition;
+        if (w->outcome == OUTCOME_NEEDS_LOGIN)
+                return &login;
+        if (w->outcome == OUTCOME_CLOCK_SKEW)
+                return why_reason("ExpiredToken");
+        if (w->outcome == OUTCOME_THROTTLED)
+                return why_reason("Throttling");
+        return why_reason(w->said.text);
+}
+
+// aud, or azp where the token has one: what has to be registered.
+static const char *client_of(const struct work *w)
+{
+        const json_t *aud = json_object_get(w->claims, "aud");
+
+        if (text(w->claims, "azp"))
+                return text(w->claims, "azp");
+        return json_string_value(json_is_array(aud) ? json_array_get(aud, 0) : aud);
+}
+
+// What STS is told: what it was told last; a template that the broker fills, as the configuration has it; or who signed in.
+static const char *session_of(const struct work *w, char room[STS_SESSION_NAME_MAX + 1])
+{
+        const char *assumed = text(w->role, "assumed_role_arn"),
+                   *slash = assumed ? strrchr(assumed, '/') : NULL;
+        const char *who = text(w->identity, "display");
+
+        if (slash)
+                return slash + 1;
+        if (w->session_template)
+                return w->session_template;
+        return who && sts_session_name(room, who) == 0 ? room : NULL;
+}
+
+static int say_json(const struct work *w, const struct why_reason *r)
+{
+        const json_t *e = json_object_get(w->role, "last_error"), *sts = json_object_get(w->role, "sts");
+        char room[STS_SESSION_NAME_MAX + 1];
+        cleanup_json json_t *j = json_pack(
+                "{s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:{s:s?, s:s?, s:s?, s:O?}, s:s?, s:s?, s:O?}", "role",
+                w->choice.name, "outcome", outcome_info(w->outcome)->id, "reason", r->id, "message",
+                w->said.text[0] ? w->said.text : NULL, "means", r->means, "mend", r->mend, "request_id",
+                text(e, "request_id"), "sent", "role_arn", text(w->role, "role_arn"), "session_name",
+                session_of(w, room), "endpoint", text(sts, "endpoint"), "duration",
+                json_object_get(json_object_get(w->role, "duration"), "asked"), "provider_arn",
+                w->provider_arn, "client_id", client_of(w), "trust_policy", w->trust);
+
+        if (!j)
+                return cmd_fail(w->cli, OUTCOME_INTERNAL, NULL);
+        return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
+}
+
+static void line(const char *head, const char *s)
+{
+        char clean[2048];
+
+        if (s && *s)
+                printf("%-15s %s\n", head, err_sanitise(clean, sizeof clean, s, strlen(s)));
+}
+
+static int say(const struct work *w, const struct why_reason *r)
+{
+        const json_t *e = json_object_get(w->role, "last_error");
+        char room[STS_SESSION_NAME_MAX + 1], duration[32];
+
+        snprintf(duration, sizeof duration, "%lld s",
+                (long long)json_integer_value(
+                        json_object_get(json_object_get(w->role, "duration"), "asked")));
+        line("Said", w->said.text[0] ? w->said.text : w->outcome ? outcome_info(w->outcome)->text : NULL);
+        line("Code", r->code);
+        line("Request id", text(e, "request_id"));
+        line("Means", r->means);
+        line("Mend", r->mend);
+        puts("\nSTS is sent:");
+        line("  role ARN", text(w->role, "role_arn"));
+        line("  session name", session_of(w, room));
+        line("  duration", duration);
+        line("  endpoint", text(json_object_get(w->role, "sts"), "endpoint"));
+        if (!text(w->role, "source_role")) {
+                puts("\nThe account must have:");
+                line("  provider", w->provider_arn);
+                line("  client id", client_of(w));
+        }
+        if (w->trust) {
+                puts("\nA trust policy that matches:");
+                if (json_dumpf(w->trust, stdout, JSON_INDENT(2)) < 0)
+                        return 1;
+                putchar('\n');
+        }
+        return 0;
+}
+
+// ---- the verb
+
+static enum outcome decide(struct work *w)
+{
+        if (text(w->role, "source_role")) {
+                err_set(&w->err,
+                        "role %.100s is assumed by another role; see: valetkey evaluate --trust-policy",
+                        w->choice.name);
+                return OUTCOME_INVALID_REQUEST;
+        }
+        if (!w->claims || !w->provider_arn) {
+                err_set(&w->err, "%s", w->said.text[0] ? w->said.text : "nobody is signed in");
+                return OUTCOME_NEEDS_LOGIN;
+        }
+        return why_trust_decide(w->trust_file, text(w->role, "role_arn"), w->provider_arn,
+                json_object_get(w->claims, "claims"), w->cli->json, &w->err);
+}
+
+static int why(struct work *w, const char *typed)
+{
+        enum outcome o = role_choose(&w->choice, w->cli, typed, &w->err);
+        const struct why_reason *r;
+        int code;
+
+        if (o == OUTCOME_INVALID_REQUEST && !w->err.text[0])
+                return cmd_usage(SYNOPSIS, NULL);
+        if (o == OUTCOME_OK)
+                o = ask_for_role(w);
+        if (o == OUTCOME_OK)
+                o = name_provider(w);
+        if (o == OUTCOME_OK)
+                o = make_trust(w);
+        if (o == OUTCOME_OK && w->trust_file) {
+                o = decide(w);
+                return w->err.text[0] || (o != OUTCOME_OK && o != OUTCOME_ACCESS_DENIED)
+                               ? cmd_fail(w->cli, o, &w->err)
+                               : outcome_info(o)->exit_code;
+        }
+        if (o != OUTCOME_OK)
+                return cmd_fail(w->cli, o, &w->err);
+        r = reason_of(w);
+        code = w->cli->json ? say_json(w, r) : say(w, r);
+        return code ? code : outcome_info(w->outcome)->exit_code;
+}
+
+static int on_option(int c, void *arg)
+{
+        struct work *w = arg;
+
+        (void)c;
+        w->trust_file = optarg;
+        return 0;
+}
+
+int cmd_why(struct cli *cli, int argc, char *argv[])
+{
+        static const struct option options[] = {{"trust-policy", required_argument, NULL, 't'}, {0}};
+        struct work *w = calloc(1, sizeof *w);
+        int code = 1, n;
+
+        if (!w)
+                return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
+        w->cli = cli;
+        n = cmd_parse(cli, argc, argv, options, on_option, w, 1, SYNOPSIS, help, &code);
+        if (n >= 0)
+                code = why(w, n ? argv[optind] : NULL);
+        role_choice_deinit(&w->choice);
+        config_unref(w->config);
+        json_decref(w->after);
+        json_decref(w->claims);
+        json_decref(w->trust);
+        free(w->provider_arn);
+        free(w);
+        return code;
+}
