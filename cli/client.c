@@ -79,7 +79,7 @@ enum outcome client_open(struct client *c, const struct cli *cli, struct err *er
         *c = (struct client){.fd = -1, .received_fd = -1};
         if (r == 0)
                 r = try_connect(&c->fd, &a, deadline);
-        if (is_absent(r)) {
+        if (is_absent(r) && !cli->no_start) {
                 enum outcome o = start_broker(cli, deadline, err);
 
                 if (o != OUTCOME_OK)

@@ -11,6 +11,7 @@
 struct cli {
         const char *config; // --config; NULL
         bool json;
+        bool no_start;       // ask the broker that runs, and start none
         int64_t deadline_ms; // on the monotonic clock; 0: none
 };
 

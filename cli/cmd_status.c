@@ -1,112 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// valetkey status: once, or on a terminal each second anew. The picture is drawn over the one before and never scrolls, so it
+// can be watched; where the cursor cannot be moved there is one picture.
 #include "cmd.h"
 
 #include "json.h"
-#include "columns.h"
+#include "status_text.h"
+#include "terminal.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <time.h>
 
-#define SYNOPSIS "status [--json]"
+#define SYNOPSIS "status [--watch | --json]"
+#define TEXT_MAX (32u << 20)
 
-static int64_t left(const json_t *o, const char *key)
+static int on_option(int c, void *arg)
 {
-        json_int_t at = json_integer_value(json_object_get(o, key));
-
-        return at ? (int64_t)at - (int64_t)time(NULL) : 0;
+        *(bool *)arg = c == 'w';
+        return c == 'w' ? 0 : -1;
 }
 
-static int add_identities(struct buf *out, const json_t *identities)
+// Each line is cleared behind its end, and what was below the last one.
+static bool draw(const struct buf *text, bool first)
 {
-        static const char *const heads[] = {"IDENTITY", "STATE", "WHO", "ISSUER"};
-        static const char *const members[] = {"name", "state", "display", "issuer"};
+        cleanup_buf struct buf out = BUF_INIT(2 * TEXT_MAX);
 
-        return columns_print_members(out, identities, heads, members, ARRAY_SIZE(heads));
-}
-
-static int add_roles(struct buf *out, const json_t *roles)
-{
-        static const char *const heads[] = {"ROLE", "STATE", "EXPIRES IN", "ROTATES IN", "ROLE ARN"};
-        size_t n = json_array_size(roles), at = ARRAY_SIZE(heads), i;
-        const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
-        char(*durations)[2][COLUMNS_DURATION] = calloc(n + 1, sizeof *durations);
-        const json_t *o;
-        int r = -ENOMEM;
-
-        if (cells && durations) {
-                memcpy(cells, heads, sizeof heads);
-                json_array_foreach(roles, i, o)
-                {
-                        columns_duration(durations[i][0], left(o, "expires_at"));
-                        columns_duration(durations[i][1], left(o, "next_rotation_at"));
-                        cells[at++] = columns_text(o, "name");
-                        cells[at++] = columns_text(o, "state");
-                        cells[at++] = durations[i][0];
-                        cells[at++] = durations[i][1];
-                        cells[at++] = columns_text(o, "role_arn");
-                }
-                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
+        buf_append_str(&out, first ? "\033[H\033[2J" : "\033[H");
+        for (const char *s = buf_str(text); *s; s++) {
+                if (*s == '\n')
+                        buf_append_str(&out, "\033[K");
+                buf_append_char(&out, *s);
         }
-        free(cells);
-        free(durations);
-        return r;
+        buf_append_str(&out, "\033[J");
+        return !buf_error(&out) && cmd_write(out.p, out.n);
 }
 
-// What went wrong last, below the tables: sentences do not fit into columns.
-static void add_errors(struct buf *out, const json_t *identities, const json_t *roles)
+static enum outcome watch(const struct cli *cli, struct err *err)
 {
-        const json_t *o;
-        size_t i;
+        const struct timespec second = {.tv_sec = 1};
 
-        json_array_foreach(identities, i, o) if (json_string_length(json_object_get(o, "reason")) > 0)
-                buf_printf(out, "\n%s\n", columns_text(o, "reason"));
-        json_array_foreach(roles, i, o)
-        {
-                const json_t *e = json_object_get(o, "last_error");
+        for (bool first = true;; first = false) {
+                unsigned lines = terminal_lines(STDOUT_FILENO);
+                const struct status_look look = {.bars = true,
+                        .utf8 = terminal_is_utf8(),
+                        .width = terminal_width(STDOUT_FILENO),
+                        .lines = lines > 1 ? lines - 1 : 1};
+                cleanup_buf struct buf text = BUF_INIT(TEXT_MAX);
+                cleanup_json json_t *j = NULL;
+                enum outcome o = cmd_get_status(cli, &j, err);
 
-                if (json_is_object(e))
-                        buf_printf(out, "\n%s\n", columns_text(e, "message"));
+                if (o != OUTCOME_OK)
+                        return o;
+                if (status_text(&text, j, time(NULL), &look) < 0 || !draw(&text, first))
+                        return OUTCOME_INTERNAL;
+                nanosleep(&second, NULL);
         }
 }
 
-// Where SDKs that know HTTP ask. A port that nobody keeps is worth a word: see valetkey-endpoint(7).
-static void add_endpoint(struct buf *out, const json_t *e)
+static enum outcome once(const struct cli *cli, struct err *err)
 {
-        if (!json_is_object(e))
-                buf_append_str(out, "\nThere is no loopback endpoint.\n");
-        else
-                buf_printf(out, "\nSDKs find credentials at %s%s\n", columns_text(e, "url"),
-                        json_is_true(json_object_get(e, "kept")) ? "."
-                                                                 : ", which valetkeyd does not keep: after a "
-                                                                   "logout, others can listen there.");
+        static const struct status_look look = {0};
+        cleanup_buf struct buf text = BUF_INIT(TEXT_MAX);
+        cleanup_json json_t *j = NULL;
+        enum outcome o = cmd_get_status(cli, &j, err);
+
+        if (o != OUTCOME_OK)
+                return o;
+        if (cli->json)
+                return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0 ? OUTCOME_INTERNAL
+                                                                                      : OUTCOME_OK;
+        return status_text(&text, j, time(NULL), &look) == 0 && cmd_write(buf_str(&text), text.n)
+                       ? OUTCOME_OK
+                       : OUTCOME_INTERNAL;
 }
 
 int cmd_status(struct cli *cli, int argc, char *argv[])
 {
-        cleanup_json json_t *j = NULL;
-        cleanup_buf struct buf out = BUF_INIT(32u << 20);
-        const json_t *identities, *roles;
+        static const struct option options[] = {{"watch", no_argument, NULL, 'w'}, {0}};
         struct err err = ERR_INIT;
+        bool watched = false;
         enum outcome o;
         int code;
 
-        if (cmd_parse(cli, argc, argv, NULL, NULL, NULL, 0, SYNOPSIS,
+        if (cmd_parse(cli, argc, argv, options, on_option, &watched, 0, SYNOPSIS,
                     "Shows who is signed in and which role sessions are held.\n"
                     "\n"
-                    "  --json  the same as JSON, see valetkey(1)\n",
+                    "  --watch  on a terminal: each second anew, with the time left drawn as bars\n"
+                    "  --json   the same as JSON, see valetkey(1)\n",
                     &code) < 0)
                 return code;
-        o = cmd_get_status(cli, &j, &err);
-        if (o != OUTCOME_OK)
-                return cmd_fail(cli, o, &err);
-        if (cli->json)
-                return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
-        identities = json_object_get(j, "identities");
-        roles = json_object_get(j, "roles");
-        if (add_identities(&out, identities) < 0 || buf_append_char(&out, '\n') < 0 ||
-                add_roles(&out, roles) < 0)
-                return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
-        add_endpoint(&out, json_object_get(j, "endpoint"));
-        add_errors(&out, identities, roles);
-        return cmd_write(buf_str(&out), out.n) ? 0 : 1;
+        o = watched && !cli->json && terminal_is_smart(STDOUT_FILENO) ? watch(cli, &err) : once(cli, &err);
+        return o == OUTCOME_OK ? 0 : cmd_fail(cli, o, &err);
 }

@@ -21,11 +21,6 @@ bool terminal_is_smart(int fd)
         return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
 }
 
-bool terminal_has_colour(int fd)
-{
-        return terminal_is_smart(fd) && !is_set("NO_COLOR");
-}
-
 bool terminal_is_utf8(void)
 {
         static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
@@ -41,4 +36,11 @@ unsigned terminal_width(int fd)
         struct winsize w;
 
         return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
+}
+
+unsigned terminal_lines(int fd)
+{
+        struct winsize w;
+
+        return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_row > 0 ? w.ws_row : 24;
 }

@@ -7,7 +7,6 @@
 
 // A terminal, and not a dumb one: the cursor can be moved.
 bool terminal_is_smart(int fd);
-// That, and nobody asked for no colours (NO_COLOR, see no-color.org).
-bool terminal_has_colour(int fd);
+unsigned terminal_lines(int fd); // 24 where it cannot be told
 bool terminal_is_utf8(void);     // by the locale of the environment
 unsigned terminal_width(int fd); // 80 where it cannot be told

@@ -14,6 +14,9 @@ install-broker: all
 		$(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/dbus-1/interfaces
 	install -m 755 $(B)/valetkey $(B)/valetkey-credential-process $(DESTDIR)$(BINDIR)/
 	install -m 711 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
+	install -D -m 644 completions/valetkey.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/valetkey
+	install -D -m 644 completions/_valetkey $(DESTDIR)$(DATADIR)/zsh/vendor-completions/_valetkey
+	install -D -m 644 completions/valetkey.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/valetkey.fish
 	install -d $(DESTDIR)$(USERENVDIR)
 	install -m 755 $(B)/60-valetkey $(DESTDIR)$(USERENVDIR)/
 	install -m 644 packaging/valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/

@@ -288,3 +288,57 @@ def test_log(world):
     assert keys["AccessKeyId"] in text and "valetkey-credential-process[" in text
     for secret in (keys["SecretAccessKey"], keys["SessionToken"]):
         assert secret not in text + json.dumps(doc)
+
+
+# ---- status, watched
+
+def test_status_is_watched_on_a_terminal(world):
+    t = Terminal(world, "status", "--watch", env={"LC_ALL": "C.UTF-8"}, out=True)
+    t.wait_for("\x1b[J")
+    assert "TIME LEFT" in t.text and "█" in t.text and "ENDS IN" in t.text
+    t.text = ""
+    t.wait_for("\x1b[J")
+    assert "\x1b[2J" not in t.text, "it is drawn over, not cleared"
+    lines = re.sub(r"\x1b\[[0-9]*[A-Z]", "", t.text).splitlines()
+    assert max(map(len, lines)) <= 80
+    t.type("\x03")
+    assert t.end()[0] == -2
+    plain = ok(world, "status", "--watch")
+    assert "\x1b" not in plain and "ROLE ARN" in plain and "█" not in plain
+
+
+# ---- completion
+
+COMPLETIONS = os.path.abspath(f"{os.path.dirname(__file__)}/../../completions")
+WANTED = [("valetkey who", {"whoami"}), ("valetkey whoami a", {"admin", "audit"}), ("valetkey whoami --ide", {"--identity"}),
+          ("valetkey credentials --format dot", {"dotenv"}), ("valetkey exec --isolated d", {"dev"})]
+
+
+def complete(world, shell, line):
+    path = {"PATH": f"{os.path.dirname(CLI)}:{os.environ['PATH']}"}
+    if shell == "bash":
+        script = (f'. {COMPLETIONS}/valetkey.bash; COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _valetkey; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        r = world.run("/bin/bash", "--norc", "-c", script, env=path)
+    elif shell == "fish":
+        r = world.run("/usr/bin/fish", "--no-config", "-c", f"source {COMPLETIONS}/valetkey.fish; complete -C '{line}'", env={**path, "HOME": "/nonexistent"})
+    else:  # compadd is zsh's own only while a line is edited: here it says what it would be given
+        words = line.split(" ")
+        script = ('compadd() { local -a o; if [[ $1 == -a ]]; then o=("${(@P)@[-1]}"); else [[ $1 == -- ]] && shift; o=("$@"); fi; '
+                  'print -rl -- ${(M)o:#$PREFIX*} }; '
+                  f'words=({line}); CURRENT={len(words)}; PREFIX={words[-1]}; . {COMPLETIONS}/_valetkey')
+        r = world.run("/usr/bin/zsh", "-f", "-c", script, env=path)
+    return {w.split("\t")[0].strip() for w in r.stdout.splitlines()} - {""}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(world, shell):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    for line, want in WANTED:
+        assert complete(world, shell, line) == want, (shell, line)
+
+
+def test_completion_starts_no_broker(world):
+    one_line(world.cli("roles", "--names", env={"XDG_RUNTIME_DIR": f"{world.folder.path}/nowhere"}), 23)
+    assert ok(world, "roles", "--names") == "admin\naudit\ndev\n"

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Completion of valetkey for fish. Verbs and options are those the program says it has (--help), roles those its broker has;
+# a broker is not started for it. Names are never evaluated: some come from a provider's claims.
+
+# The words so far that are neither options nor their values: the verb, and what follows it.
+function __valetkey_words
+    set -l skip 0
+    for w in (commandline -opc)[2..]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $w --config --format --min-ttl --shell --token --destination --endpoint
+            set skip 1
+        else if not string match -q -- '-*' $w
+            echo $w
+        end
+    end
+end
+
+function __valetkey_offer
+    set -l words (__valetkey_words)
+    set -l prev (commandline -opc)[-1]
+    if test (count $words) -eq 0
+        valetkey --help 2>/dev/null | string replace -rf '^  ([a-z][a-z-]*).*' '$1'
+        printf '%s\n' --config --help --version
+        return
+    end
+    switch $prev
+        case --format
+            printf '%s\n' process json env env-no-export dotenv fish csh powershell
+            return
+        case --shell
+            printf '%s\n' posix fish csh powershell
+            return
+        case --token
+            printf '%s\n' file env
+            return
+        case --role
+            valetkey roles --names 2>/dev/null
+            return
+        case --min-ttl --destination --endpoint
+            return
+    end
+    set -l help (valetkey $words[1] --help 2>/dev/null)
+    if string match -q -- '-*' (commandline -ct)
+        string match -ra -- '--[a-z][a-z-]*' $help | sort -u
+    else if test (count $words) -eq 1; and string match -q '*ROLE*' -- $help[1]
+        valetkey roles --names 2>/dev/null
+    else if test "$words[1]" = exec
+        __fish_complete_path (commandline -ct)
+    end
+end
+
+complete -c valetkey -f -a '(__valetkey_offer)'
