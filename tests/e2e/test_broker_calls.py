@@ -120,9 +120,11 @@ def test_refreshes_in_a_loop_are_no_loop_at_sts(make):
     b = make()
     assert b.get()[0] == CREDENTIALS
     answers = [b.ask(frame(REFRESH, (T_ROLE, b"dev"))) for _ in range(300)]
-    assert answers[0][0] == OK and outcome(answers[-1]) == THROTTLED and b"role dev" in answers[-1][1][T_MESSAGE]
+    refused = [a for a in answers if outcome(a) == THROTTLED]
+    # five at once, then one each ten seconds, of which a busy machine may need a few
+    assert answers[0][0] == OK and len(refused) >= 290 and all(b"role dev" in a[1][T_MESSAGE] for a in refused)
     everything = [b.ask(frame(REFRESH)) for _ in range(20)]
-    assert outcome(everything[-1]) == THROTTLED
+    assert any(outcome(a) == THROTTLED for a in everything)
     # Nor by asking for more life than there can be for more than a moment.
     for _ in range(200):
         kind, fields = b.get("dev", (T_MIN_TTL, u32(3478)))

@@ -24,7 +24,7 @@ class Manager:
     """The service manager's part: readiness, the descriptor store, and LISTEN_FDS at the next start."""
 
     def __init__(self, w):
-        self.w, self.ready, self.store, self.names = w, 0, [], []
+        self.w, self.ready, self.marks, self.store, self.names = w, 0, 0, [], []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(w.path("manager"))
         os.chmod(w.path("manager"), 0o666)
@@ -46,6 +46,7 @@ class Manager:
                     self.store.append(fd)
                     self.names.append(said["FDNAME"])
             self.ready += "READY" in said
+            self.marks += "MARK" in said
 
     def start(self):
         w, before = self.w, self.ready
@@ -71,6 +72,11 @@ class Manager:
     def kill(self, how=signal.SIGKILL):
         self.w.daemon.process.send_signal(how)
         self.w.daemon.process.wait()
+        # What it said last has been read when what is said behind it has.
+        before = self.marks
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(b"MARK=1", self.w.path("manager"))
+        wait_until(lambda: self.marks > before, 10, "what valetkeyd said")
 
     def forget(self):
         for fd in self.store:
@@ -237,7 +243,9 @@ def test_a_file_that_makes_no_sense_is_put_aside(managed):
     with open(w.path("state/ports"), "a", encoding="ascii") as f:
         f.write("nonsense\n")
     m.start()
-    assert "ports.damaged" in w.log() and "port.parked" in w.log() and os.path.exists(w.path("state/ports.damaged"))
+    w.logged("ports.damaged")
+    w.logged("port.parked")
+    assert os.path.exists(w.path("state/ports.damaged"))
     assert nobody_can_bind(port), "whose it was is not known; it is nobody else's"
     other = port_of(w)["port"]
     assert other != port and nobody_can_bind(other)
