@@ -52,7 +52,13 @@ static const json_t *find(const json_t *list, const char *name)
         const json_t *o;
         size_t i;
 
-        json_array_foreach(list, i, o) if (text(o, "name") && strcmp(text(o, "name"), name) == 0) return o;
+        json_array_foreach(list, i, o)
+        {
+                const char *s = text(o, "name");
+
+                if (s && name && strcmp(s, name) == 0)
+                        return o;
+        }
         return NULL;
 }
 

@@ -248,7 +248,7 @@ static bool find_listener(uid_t *ret, unsigned port)
                 p = strchr(end, ':');
                 if (!p)
                         continue;
-                strtoul(p + 1, &end, 16);
+                (void)strtoul(p + 1, &end, 16);
                 state = (unsigned)strtoul(end, &end, 16);
                 for (int skip = 0; skip < 3 && *end; skip++) { // queues, timer, retransmissions
                         end += strspn(end, " ");

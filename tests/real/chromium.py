@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's Chromium without a screen, driven by its own driver: the browser that comes back to the loopback address is one."""
+import importlib.util
 import os
 import shutil
 
@@ -8,9 +9,7 @@ def why_not():
     """Why it is not used here; None where it is. It takes seconds to start, so it is asked for: make check-browser."""
     if not os.environ.get("VALETKEY_BROWSER"):
         return "a real browser: make check-browser"
-    try:
-        import selenium  # noqa: F401
-    except ImportError:
+    if not importlib.util.find_spec("selenium"):
         return "no python3-selenium"
     return None if shutil.which("chromium") and shutil.which("chromedriver") else "no chromium, or no chromedriver"
 
