@@ -6,6 +6,7 @@
 #include "protocol.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 
 int cmd_fail(const struct cli *cli, enum outcome o, const struct err *err)
@@ -43,7 +44,8 @@ int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more
         for (; more && more->name && n < ARRAY_SIZE(options) - 1; more++)
                 options[n++] = *more;
         optind = 0; // glibc: start over, for argv is another
-        while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+        // Options may stand behind ROLE as well, but what stands behind the command that "exec" runs is the command's.
+        while ((c = getopt_long(argc, argv, max == INT_MAX ? "+" : "", options, NULL)) >= 0) {
                 int r = 0;
 
                 if (c == 'j') {

@@ -187,6 +187,12 @@ def test_credentials_documents(world):
     assert re.fullmatch(r"(\$Env:AWS_[A-Z_]+ = '[\x21-\x26\x28-\x7e]+'\n){4}", text)
 
 
+def test_options_may_stand_behind_the_role(world):
+    assert ok(world, "credentials", "dev", "--format", "powershell") == ok(world, "credentials", "--format", "powershell", "dev")
+    # but behind a command they are the command's
+    assert ok(world, "exec", "dev", "echo", "--static", "--json") == "--static --json\n"
+
+
 def test_no_credentials_where_there_are_none(world):
     r = world.cli("credentials", "zz")
     one_line(r, 5)
