@@ -172,8 +172,14 @@ static void on_connection(unsigned ready _unused_, void *arg)
         int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         struct place *p;
 
-        if (fd < 0)
+        if (fd < 0) {
+                // Without descriptors the connection stays in the queue: ask again in a second, not at once for ever.
+                if (errno == EMFILE || errno == ENFILE) {
+                        watch_set(l->watch, 0);
+                        timer_arm_in(c->sweep, SWEEP_MS);
+                }
                 return;
+        }
         p = is_ours(l, fd) ? find_place(c) : NULL;
         if (!p || watch_new(&p->watch, c->loop, fd, WATCH_READ, on_readable, p) < 0) {
                 close(fd);
@@ -190,6 +196,9 @@ static void on_sweep(void *arg)
         struct callback *c = arg;
         bool any = false;
 
+        for (size_t i = 0; i < LISTENERS; i++)
+                if (c->listeners[i].watch)
+                        watch_set(c->listeners[i].watch, WATCH_READ);
         for (size_t i = 0; i < PLACES; i++) {
                 struct place *p = &c->places[i];
 
