@@ -85,11 +85,11 @@ struct config_app {
         char *session_name;   // NULL; of sessions of its own
 };
 
-struct config_signin {         // valetkeyd
-        char *identity;        // which identity PAM sign-ins use; default: the only one
-        int64_t max_age_s;     // account: longest time since the last successful sign-in; 0: no limit
-        int64_t handle_life_s; // how long an uncommitted handle lives (120 s)
-        int64_t grant_life_s;  // how long an unclaimed grant lives (10 min)
+struct config_signin {             // valetkeyd
+        char *identity;            // which identity PAM sign-ins use; default: the only one
+        int64_t max_offline_age_s; // account: longest time since the last successful sign-in; 0: no limit
+        int64_t handle_life_s;     // how long an uncommitted handle lives (120 s)
+        int64_t grant_life_s;      // how long an unclaimed grant lives (10 min)
         unsigned max_flows, max_flows_per_rhost; // concurrent sign-ins (64, 4); one per user always
 };
 

@@ -440,7 +440,7 @@ static const struct config_key keys[] = {
         T("confirm_for",                 role.confirm_for_s,          false, false, config_set_confirm_for),
 
         S("identity",                    identity,                    true,  false, set_reference),
-        S("max_age",                     max_age_s,                   true,  false, set_age),
+        S("max_offline_age",                     max_offline_age_s,                   true,  false, set_age),
         S("handle_life",                 handle_life_s,               true,  false, set_life),
         S("grant_life",                  grant_life_s,                true,  false, set_life),
         S("max_flows",                   max_flows,                   true,  false, set_count),

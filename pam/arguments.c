@@ -22,7 +22,7 @@ enum which {
         ARG_PASSWD,
         ARG_RUNTIME_BASE,
         ARG_TIMEOUT,
-        ARG_MAX_AGE,
+        ARG_MAX_OFFLINE_AGE,
         ARG_SERVER_UID,
         ARG_SESSION_ENVIRONMENT,
         ARG_DMI,
@@ -38,7 +38,7 @@ static const struct {
         {"passwd", ARG_PASSWD},
         {"runtime_base", ARG_RUNTIME_BASE},
         {"timeout", ARG_TIMEOUT},
-        {"max_age", ARG_MAX_AGE},
+        {"max_offline_age", ARG_MAX_OFFLINE_AGE},
         {"server_uid", ARG_SERVER_UID},
         {"session_environment", ARG_SESSION_ENVIRONMENT},
         {"dmi", ARG_DMI},
@@ -108,9 +108,9 @@ static bool set(struct arguments *o, enum which which, const char *value)
                 n = read_number(value, true, 600);
                 o->timeout_ms = n * 1000;
                 return n > 0;
-        case ARG_MAX_AGE:
+        case ARG_MAX_OFFLINE_AGE:
                 n = read_number(value, true, INT32_MAX);
-                o->max_age_s = n;
+                o->max_offline_age_s = n;
                 return n > 0;
         case ARG_SERVER_UID:
                 n = read_number(value, false, UINT32_MAX - 1);

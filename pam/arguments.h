@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The module's arguments, as they stand on its line in /etc/pam.d, and nothing else: no file, no environment.
-// An argument that is unknown, double or senseless is an error, because a misspelt "max_age" must not mean
+// An argument that is unknown, double or senseless is an error, because a misspelt "max_offline_age" must not mean
 // "no limit".
 #pragma once
 
@@ -19,9 +19,9 @@ enum session_environment {
 struct arguments {
         const char *socket; // valetkeyd's login.sock
         const char *table, *root_table, *passwd;
-        const char *runtime_base; // the broker's socket is BASE/UID/valetkey/credentials.sock
-        int64_t timeout_ms;       // longest wait for anything that does not wait for a person
-        int64_t max_age_s;        // account: since the last successful sign-in; 0: no limit
+        const char *runtime_base;  // the broker's socket is BASE/UID/valetkey/credentials.sock
+        int64_t timeout_ms;        // longest wait for anything that does not wait for a person
+        int64_t max_offline_age_s; // account: since the last successful sign-in; 0: no limit
         enum session_environment session_environment;
         bool imds_on_ec2; // "imds!"
         const char *dmi;  // the folder in which the firmware says what machine this is

@@ -227,7 +227,7 @@ ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char *
                 return PAM_USER_UNKNOWN;
         if (c.who.kind != OURS_LOCAL && c.who.kind != OURS_FEDERATED)
                 return cannot_tell(&c);
-        switch (ours_standing(&c.who, (int64_t)time(NULL), c.args.max_age_s)) {
+        switch (ours_standing(&c.who, (int64_t)time(NULL), c.args.max_offline_age_s)) {
         case STANDING_GOOD:
                 return PAM_SUCCESS;
         case STANDING_LOCKED:

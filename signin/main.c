@@ -102,7 +102,7 @@ static int parse(struct options *o, int argc, char *argv[])
 
 // A table that was never written would read as missing, and everybody who is not local would be refused.
 // The account phase reads its limit in the table, too: the module reads no configuration.
-static void make_table(const char *state_dir, int64_t max_age_s)
+static void make_table(const char *state_dir, int64_t max_offline_age_s)
 {
         const uid_t owners[] = {0, geteuid()};
         struct table_edit *e = NULL;
@@ -114,12 +114,12 @@ static void make_table(const char *state_dir, int64_t max_age_s)
         if (r >= (int)sizeof path)
                 return;
         r = table_open(&t, path, TABLE_FEDERATED, owners, ARRAY_SIZE(owners));
-        had_s = r == 0 ? t.max_age_s : -1;
+        had_s = r == 0 ? t.max_offline_age_s : -1;
         table_close(&t);
-        if ((r == 0 && had_s != max_age_s) || r == TABLE_E_MISSING) {
+        if ((r == 0 && had_s != max_offline_age_s) || r == TABLE_E_MISSING) {
                 r = table_edit_begin(&e, path, TABLE_FEDERATED, owners, ARRAY_SIZE(owners), 2000);
                 if (r == 0) {
-                        table_edit_set_max_age(e, max_age_s);
+                        table_edit_set_max_offline_age(e, max_offline_age_s);
                         r = table_edit_commit(e);
                 }
                 table_edit_free(e);
@@ -238,7 +238,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         r = open_ports(l, o, &fds, err);
         if (r < 0)
                 return r;
-        make_table(o->state_dir, l->config->signin.max_age_s);
+        make_table(o->state_dir, l->config->signin.max_offline_age_s);
         s.loop = l->loop;
         s.http = l->http;
         s.config = l->config;

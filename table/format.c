@@ -112,7 +112,7 @@ size_t table_header_encode(uint8_t *p, const struct table *t, uint64_t file_len)
         table_put64(p + 32, t->serial);
         table_put32(p + 40, t->n_users);
         table_put32(p + 44, t->seed);
-        table_put64(p + 48, (uint64_t)t->max_age_s);
+        table_put64(p + 48, (uint64_t)t->max_offline_age_s);
         put_section(p + 56, TABLE_SECTION_USERS, &t->users);
         put_section(p + 80, TABLE_SECTION_BY_NAME, &t->by_name);
         put_section(p + 104, TABLE_SECTION_BY_UID, &t->by_uid);
@@ -144,9 +144,9 @@ bool table_header_decode(struct table *ret, const uint8_t *p, size_t n, uint64_t
         t.serial = table_get64(p + 32);
         t.n_users = table_get32(p + 40);
         t.seed = table_get32(p + 44);
-        t.max_age_s = (int64_t)table_get64(p + 48);
+        t.max_offline_age_s = (int64_t)table_get64(p + 48);
         if ((t.kind != TABLE_FEDERATED && t.kind != TABLE_LOCAL) || table_get64(p + 24) != file_len ||
-                t.n_users > TABLE_USERS_MAX || t.max_age_s < 0)
+                t.n_users > TABLE_USERS_MAX || t.max_offline_age_s < 0)
                 return false;
         for (uint32_t i = 0; i < n_sections; i++) {
                 const uint8_t *s = p + TABLE_HEADER_FIXED + i * TABLE_SECTION_SIZE;

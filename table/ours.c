@@ -18,7 +18,7 @@ static int look_up(struct ours_user *u, const struct ours_paths *p, const char *
 
         if (r == 0)
                 r = table_find_name(&t, name, &u->entry);
-        u->max_age_s = t.max_age_s;
+        u->max_offline_age_s = t.max_offline_age_s;
         table_close(&t);
         return r;
 }
@@ -73,21 +73,21 @@ void ours_find(struct ours_user *ret, const struct ours_paths *p, const char *na
         }
 }
 
-enum ours_standing ours_standing(const struct ours_user *u, int64_t now_s, int64_t max_age_s)
+enum ours_standing ours_standing(const struct ours_user *u, int64_t now_s, int64_t max_offline_age_s)
 {
         const struct table_user *e = &u->entry;
 
-        if (!max_age_s || (u->max_age_s && u->max_age_s < max_age_s))
-                max_age_s = u->max_age_s;
+        if (!max_offline_age_s || (u->max_offline_age_s && u->max_offline_age_s < max_offline_age_s))
+                max_offline_age_s = u->max_offline_age_s;
 
         if (e->flags & TABLE_USER_LOCKED)
                 return STANDING_LOCKED;
         if (e->expires_at_s && now_s >= e->expires_at_s)
                 return STANDING_EXPIRED;
-        if ((max_age_s || e->expires_at_s) && now_s < e->last_success_s - CLOCK_LEEWAY_S)
+        if ((max_offline_age_s || e->expires_at_s) && now_s < e->last_success_s - CLOCK_LEEWAY_S)
                 return STANDING_CLOCK_WRONG;
-        if (max_age_s && u->kind == OURS_FEDERATED &&
-                (!e->last_success_s || now_s - e->last_success_s > max_age_s))
+        if (max_offline_age_s && u->kind == OURS_FEDERATED &&
+                (!e->last_success_s || now_s - e->last_success_s > max_offline_age_s))
                 return STANDING_TOO_OLD;
         return STANDING_GOOD;
 }

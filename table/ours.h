@@ -24,11 +24,11 @@ struct ours_paths {
 
 struct ours_user {
         enum ours kind;
-        uint32_t uid, gid;       // LOCAL: of the passwd file; FEDERATED: of the table
-        struct table_user entry; // LOCAL, FEDERATED
-        int64_t max_age_s;       // FEDERATED: of the table; 0: no limit
-        int fault;               // what was wrong with a file (enum table_result or -errno); 0: nothing
-        const char *fault_path;  // which (borrowed from the paths); NULL
+        uint32_t uid, gid;         // LOCAL: of the passwd file; FEDERATED: of the table
+        struct table_user entry;   // LOCAL, FEDERATED
+        int64_t max_offline_age_s; // FEDERATED: of the table; 0: no limit
+        int fault;                 // what was wrong with a file (enum table_result or -errno); 0: nothing
+        const char *fault_path;    // which (borrowed from the paths); NULL
 };
 
 void ours_find(struct ours_user *ret, const struct ours_paths *paths, const char *name);
@@ -37,10 +37,10 @@ void ours_find(struct ours_user *ret, const struct ours_paths *paths, const char
 enum ours_standing {
         STANDING_GOOD = 0,
         STANDING_LOCKED,
-        STANDING_EXPIRED,     // expires_at has passed
-        STANDING_TOO_OLD,     // no successful sign-in or refresh for longer than max_age_s, or none ever
+        STANDING_EXPIRED, // expires_at has passed
+        STANDING_TOO_OLD, // no successful sign-in or refresh for longer than max_offline_age_s, or none ever
         STANDING_CLOCK_WRONG, // the clock is before the last success: no age can be told
 };
-// max_age_s 0: no limit but the table's own; the stricter of the two counts. It is asked of federated users only: a local user's account belongs to the admin,
+// max_offline_age_s 0: no limit but the table's own; the stricter of the two counts. It is asked of federated users only: a local user's account belongs to the admin,
 // who locks it or lets it expire, and nothing of ours records his sign-ins.
-enum ours_standing ours_standing(const struct ours_user *u, int64_t now_s, int64_t max_age_s);
+enum ours_standing ours_standing(const struct ours_user *u, int64_t now_s, int64_t max_offline_age_s);

@@ -62,8 +62,8 @@ struct table {
         int fd;
         enum table_kind kind;
         uint32_t n_users, seed;
-        uint64_t serial;   // grows with every write
-        int64_t max_age_s; // longest time since the last success, for every user in it; 0: no limit
+        uint64_t serial;           // grows with every write
+        int64_t max_offline_age_s; // longest time since the last success, for every user in it; 0: no limit
         struct table_section users, by_name, by_uid;
 };
 #define TABLE_INIT                                                                                           \

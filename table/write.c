@@ -35,7 +35,7 @@ struct table_edit {
         struct stat dir_st;
         int dir_fd, lock_fd;
         uint64_t serial;
-        int64_t max_age_s;
+        int64_t max_offline_age_s;
         uint8_t *blob;
         struct entry *e;
         size_t n, cap;
@@ -149,7 +149,7 @@ static int load_users(struct table_edit *e, const struct table *t)
         int r;
 
         e->serial = t->serial;
-        e->max_age_s = t->max_age_s;
+        e->max_offline_age_s = t->max_offline_age_s;
         e->blob = malloc(len ? len : 1);
         if (!e->blob)
                 return -ENOMEM;
@@ -286,14 +286,14 @@ int table_edit_remove(struct table_edit *e, const char *name)
         return 0;
 }
 
-int64_t table_edit_max_age(const struct table_edit *e)
+int64_t table_edit_max_offline_age(const struct table_edit *e)
 {
-        return e->max_age_s;
+        return e->max_offline_age_s;
 }
 
-void table_edit_set_max_age(struct table_edit *e, int64_t s)
+void table_edit_set_max_offline_age(struct table_edit *e, int64_t s)
 {
-        e->max_age_s = s;
+        e->max_offline_age_s = s;
 }
 
 size_t table_edit_count(const struct table_edit *e)
@@ -384,7 +384,7 @@ static int write_all(FILE *f, const struct table_edit *e, const struct index *na
                 .n_users = (uint32_t)e->n,
                 .seed = seed,
                 .serial = e->serial + 1,
-                .max_age_s = e->max_age_s};
+                .max_offline_age_s = e->max_offline_age_s};
         uint8_t header[TABLE_HEADER_MAX];
         size_t header_len = table_header_encode(header, &t, 0);
         uint64_t *offsets = malloc((e->n ? e->n : 1) * sizeof *offsets), at = header_len;

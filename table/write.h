@@ -18,8 +18,8 @@ int table_edit_add(struct table_edit *e, const struct table_user *u);           
 int table_edit_replace(struct table_edit *e, const struct table_user *u); // the entry of that name
 int table_edit_remove(struct table_edit *e, const char *name);
 // The longest age of a sign-in, which the account phase reads here: modules read no configuration.
-int64_t table_edit_max_age(const struct table_edit *e);
-void table_edit_set_max_age(struct table_edit *e, int64_t s);
+int64_t table_edit_max_offline_age(const struct table_edit *e);
+void table_edit_set_max_offline_age(struct table_edit *e, int64_t s);
 size_t table_edit_count(const struct table_edit *e);
 // Durable when it returns 0. TABLE_E_DUPLICATE, -errno: the old table stands untouched.
 int table_edit_commit(struct table_edit *e);

@@ -286,8 +286,8 @@ def test_the_last_success_is_remembered(world):
 
 
 @needs_root
-def test_max_age_goes_into_the_table(fresh):
-    w = fresh(signin="max_age = 2h").start()
+def test_max_offline_age_goes_into_the_table(fresh):
+    w = fresh(signin="max_offline_age = 2h").start()
     with open(w.path("state/users"), "rb") as f:
         assert struct.unpack_from("<q", f.read(56), 48)[0] == 7200
     w.add("carol", "carol-1", CAROL_UID)  # and stays there

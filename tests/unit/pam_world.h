@@ -458,7 +458,7 @@ static int world_up(void **state)
         snprintf(args, sizeof args, "timeout=1 server_uid=%u", (unsigned)world.me);
         write_service("svc", args);
         write_service("other-server", "timeout=1 server_uid=65533");
-        snprintf(args, sizeof args, "timeout=1 max_age=2h server_uid=%u", (unsigned)world.me);
+        snprintf(args, sizeof args, "timeout=1 max_offline_age=2h server_uid=%u", (unsigned)world.me);
         write_service("aged", args);
         return 0;
 }

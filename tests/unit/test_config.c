@@ -83,7 +83,7 @@ static void what_it_says(void **state)
                                    "ca_file = /ca2\n"
                                    "[signin]\n"
                                    "identity = corp\n"
-                                   "max_age = 30d\n"
+                                   "max_offline_age = 30d\n"
                                    "handle_life = 60s\n"
                                    "grant_life = 5m\n"
                                    "max_flows = 100\n"
@@ -136,7 +136,7 @@ static void what_it_says(void **state)
         assert_string_equal(r->ca_file, "/ca2");
         assert_string_equal(c->default_role, "data/dev");
         assert_string_equal(c->signin.identity, "corp");
-        assert_int_equal(c->signin.max_age_s, 30 * 86400);
+        assert_int_equal(c->signin.max_offline_age_s, 30 * 86400);
         assert_int_equal(c->signin.handle_life_s, 60);
         assert_int_equal(c->signin.grant_life_s, 300);
         assert_int_equal(c->signin.max_flows, 100);
@@ -160,7 +160,7 @@ static void what_it_says_when_little_is_said(void **state)
         assert_int_equal(c->n_roles, 0);
         assert_null(c->default_role);
         assert_null(c->signin.identity);
-        assert_int_equal(c->signin.max_age_s, 0);
+        assert_int_equal(c->signin.max_offline_age_s, 0);
         assert_int_equal(c->signin.handle_life_s, 120);
         assert_int_equal(c->signin.grant_life_s, 600);
         assert_int_equal(c->signin.max_flows, 64);
@@ -343,8 +343,9 @@ static void values_that_make_no_sense(void **state)
                         "x.conf:2: session_name: must be 2 to 64 letters, digits or _+=,.@-"},
                 {"[role x]\nsession_name = a",
                         "x.conf:2: session_name: must be 2 to 64 letters, digits or _+=,.@-"},
-                {"[signin]\nmax_age = 59s",
-                        "x.conf:2: max_age: must be 0 (no limit) or a time like 12h or 30d, at least 60s"},
+                {"[signin]\nmax_offline_age = 59s",
+                        "x.conf:2: max_offline_age: must be 0 (no limit) or a time like "
+                        "12h or 30d, at least 60s"},
                 {"[signin]\nhandle_life = 2h", "x.conf:2: handle_life: must be a time from 10s to 1h"},
                 {"[signin]\ngrant_life = 9", "x.conf:2: grant_life: must be a time from 10s to 1h"},
                 {"[signin]\nmax_flows = 0", "x.conf:2: max_flows: must be a number from 1 to 4096"},
@@ -479,7 +480,7 @@ static void every_allocation_may_fail(void **state)
 {
         static const char text[] =
                 "[defaults]\nregion = eu-west-1\nca_file = /c\nsession_name = me\ndefault_role = "
-                "dev\n" IDENTITY "allow_groups = a b\n" ROLE "[signin]\nmax_age = 1h\n";
+                "dev\n" IDENTITY "allow_groups = a b\n" ROLE "[signin]\nmax_offline_age = 1h\n";
         struct config *c = NULL;
         unsigned failed = 0;
         int r = 0;

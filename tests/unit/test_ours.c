@@ -243,7 +243,7 @@ static void standing_is_told_from_the_entry_alone(void **state)
         u.entry.expires_at_s = now + day;
         assert_int_equal(ours_standing(&u, now - day, 0), STANDING_CLOCK_WRONG);
         // The stricter of the module's and the table's limit counts.
-        u = (struct ours_user){.kind = OURS_FEDERATED, .max_age_s = day, .entry.last_success_s = now};
+        u = (struct ours_user){.kind = OURS_FEDERATED, .max_offline_age_s = day, .entry.last_success_s = now};
         assert_int_equal(ours_standing(&u, now + day + 1, 0), STANDING_TOO_OLD);
         assert_int_equal(ours_standing(&u, now + day + 1, 2 * day), STANDING_TOO_OLD);
         assert_int_equal(ours_standing(&u, now + day, 2 * day), STANDING_GOOD);

@@ -148,12 +148,12 @@ static void out_of_descriptors_is_no_answer(void **state)
         fake_end();
 }
 
-// ---- max_age
+// ---- max_offline_age
 
 static void account_holds_the_age_of_the_last_sign_in(void **state)
 {
         (void)state;
-        begin_pam("aged", "alice"); // last success an hour ago, max_age=2h
+        begin_pam("aged", "alice"); // last success an hour ago, max_offline_age=2h
         assert_int_equal(pam_acct_mgmt(pamh, 0), PAM_SUCCESS);
         end_pam();
         begin_pam("aged", "old"); // three hours ago
@@ -175,12 +175,12 @@ static void set_table_age(int64_t s)
         struct table_edit *e = NULL;
 
         assert_int_equal(table_edit_begin(&e, in_world("users"), TABLE_FEDERATED, &world.me, 1, 0), 0);
-        table_edit_set_max_age(e, s);
+        table_edit_set_max_offline_age(e, s);
         assert_int_equal(table_edit_commit(e), 0);
         table_edit_free(e);
 }
 
-// [signin] max_age: valetkeyd writes it into the table, where the module finds it without reading configuration.
+// [signin] max_offline_age: valetkeyd writes it into the table, where the module finds it without reading configuration.
 static void the_tables_own_limit_counts_too(void **state)
 {
         (void)state;
@@ -529,10 +529,11 @@ static void no_descriptor_stays_and_none_is_a_standard_stream(void **state)
 
 static void a_misspelt_argument_is_never_success(void **state)
 {
-        static const char *const bad[] = {"max_aeg=1h", "max_age=", "max_age=0", "max_age=1y", "max_age=-1",
-                "debug", "socket=login.sock", "socket", "timeout=0", "timeout=601", "timeout=1h",
-                "server_uid=-1", "server_uid=4294967295", "server_uid=root", "table=x",
-                "max_age=1h max_age=2h", "max_age=99999999999d"};
+        static const char *const bad[] = {"max_offline_aeg=1h", "max_offline_age=", "max_offline_age=0",
+                "max_offline_age=1y", "max_offline_age=-1", "debug", "socket=login.sock", "socket",
+                "timeout=0", "timeout=601", "timeout=1h", "server_uid=-1", "server_uid=4294967295",
+                "server_uid=root", "table=x", "max_offline_age=1h max_offline_age=2h",
+                "max_offline_age=99999999999d"};
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -304,13 +304,13 @@ static void the_longest_age_is_kept_through_other_changes(void **state)
         (void)state;
         unlink(at("users"));
         e = begin();
-        assert_int_equal(table_edit_max_age(e), 0);
-        table_edit_set_max_age(e, 86400);
+        assert_int_equal(table_edit_max_offline_age(e), 0);
+        table_edit_set_max_offline_age(e, 86400);
         assert_int_equal(table_edit_commit(e), 0);
         table_edit_free(e);
         assert_int_equal(add_and_commit(&u), 0);
         assert_int_equal(open_users(&t), 0);
-        assert_int_equal(t.max_age_s, 86400);
+        assert_int_equal(t.max_offline_age_s, 86400);
         assert_int_equal(t.n_users, 1);
         table_close(&t);
 }
@@ -633,8 +633,8 @@ static void tables_of_another_writer(void **state)
                 {"locked", 0, 0},
                 {"not-bound", 0, 0},
                 {"unknown-section", 0, 0},
-                {"max-age", 0, 0},
-                {"negative-max-age", TABLE_E_CORRUPT, 0},
+                {"max-offline-age", 0, 0},
+                {"negative-max-offline-age", TABLE_E_CORRUPT, 0},
                 {"local-kind", TABLE_E_CORRUPT, 0},
                 {"half", TABLE_E_CORRUPT, 0},
                 {"trailing-bytes", TABLE_E_CORRUPT, 0},
