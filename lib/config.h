@@ -9,6 +9,12 @@
 #include "err.h"
 #include "grant.h"
 
+// What a provider that refuses to renew a sign-in does to the account (config_identity.on_refused).
+enum refused_refresh {
+        REFUSED_REQUIRE_SIGN_IN, // no way in, by public key neither, until somebody signs in at the provider
+        REFUSED_IGNORE,          // nothing
+};
+
 // What becomes of a sign-in when the user's last session ends.
 enum logout_policy {
         LOGOUT_WIPE,   // it is forgotten
@@ -26,7 +32,11 @@ struct config_identity {
         char *ca_file;            // NULL: the system's trust store
         char *username_claim;     // NULL: users are bound in the table only
         bool username_claim_is_immutable;
-        char *username_strip;      // NULL
+        char *username_strip;   // NULL
+        char *uid_number_claim; // NULL; the claim that gives a person's uid where he is made
+        char **admit;           // patterns of names that may make themselves users; NULL: nobody
+        unsigned admit_per_hour, admit_max;
+        enum refused_refresh on_refused;
         char **allow_groups;       // NULL-terminated; NULL: no group rule
         char *groups_claim;        // "groups"
         char *roles_claim;         // NULL; the claim that names roles: config_claimed_role()
@@ -85,6 +95,12 @@ struct config_app {
         char *session_name;   // NULL; of sessions of its own
 };
 
+// A local group of those who are in a group of the provider's, by its immutable id.
+struct config_group {
+        char *name, *id;
+        uint32_t gid; // 0: derived
+};
+
 struct config_signin {             // valetkeyd
         char *identity;            // which identity PAM sign-ins use; default: the only one
         int64_t max_offline_age_s; // account: longest time since the last successful sign-in; 0: no limit
@@ -109,6 +125,8 @@ struct config {
         struct config_shared *shared; // what roles that a claim names are made of
         struct config_app *apps;
         size_t n_apps;
+        struct config_group *groups;
+        size_t n_groups;
         struct config_signin signin;
         struct config_endpoint endpoint;
 };

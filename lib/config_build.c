@@ -145,6 +145,7 @@ static int apply_others(struct builder *b)
                         break;
                 case CONFIG_ROLE:
                 case CONFIG_APP:
+                case CONFIG_GROUP:
                         continue;
                 case CONFIG_KINDS_:
                         return -EINVAL;
@@ -242,6 +243,8 @@ static int finish_identity(struct builder *b, size_t i)
                                 b, s, "id_token_file", "there is one such file, and another identity has it");
         if (id->logout == LOGOUT_KEEP && !id->max_grant_age_s)
                 id->max_grant_age_s = KEPT_GRANT_AGE_S;
+        if (build_check_admit(b, s, id) < 0)
+                return -EBADMSG;
         if (config_inherit(&id->callback_host, "127.0.0.1") < 0)
                 return -ENOMEM;
         return config_inherit(&id->groups_claim, "groups");
@@ -392,6 +395,8 @@ static int finish(struct builder *b)
                 r = finish_signin(b);
         if (r == 0)
                 r = build_apps(b);
+        if (r == 0)
+                r = build_groups(b);
         return r < 0 ? err_trace(r) : finish_default_role(b);
 }
 
@@ -445,8 +450,11 @@ void config_deinit(struct config *c)
                 config_role_deinit(&c->roles[i]);
         for (size_t i = 0; i < c->n_apps; i++)
                 config_app_deinit(&c->apps[i]);
+        for (size_t i = 0; i < c->n_groups; i++)
+                config_group_deinit(&c->groups[i]);
         free(c->identities);
         free(c->apps);
+        free(c->groups);
         free(c->roles);
         free(c->by_name);
         free(c->default_role);

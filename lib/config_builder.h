@@ -63,5 +63,10 @@ int build_keep_for_claims(struct builder *b) _must_check_;
 int build_template_expand(struct builder *b, struct build_template *t) _must_check_;
 // The roles by name; two that have one name are an error that says where both are.
 int build_index_roles(struct builder *b) _must_check_;
+// What an identity says of newcomers, held against what else it says.
+int build_check_admit(
+        const struct builder *b, const struct draft_section *s, struct config_identity *id) _must_check_;
+// Reads [group …].
+int build_groups(struct builder *b) _must_check_;
 // Reads [app …] and holds each against the roles it grants, which are finished.
 int build_apps(struct builder *b) _must_check_;

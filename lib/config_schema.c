@@ -139,6 +139,11 @@ static int set_count(void *field, const char *value, struct err *err)
         return set_number(field, value, 1, 4096, "must be a number from 1 to 4096", err);
 }
 
+static int set_many(void *field, const char *value, struct err *err)
+{
+        return set_number(field, value, 1, 99999, "must be a number from 1 to 99999", err);
+}
+
 // A user's program: the ports below are the system's.
 static int set_port(void *field, const char *value, struct err *err)
 {
@@ -345,6 +350,7 @@ static const struct {
         [CONFIG_SIGNIN] = {"signin", false},
         [CONFIG_APP] = {"app", true},
         [CONFIG_ENDPOINT] = {"endpoint", false},
+        [CONFIG_GROUP] = {"group", true},
 };
 
 // clang-format off
@@ -356,6 +362,7 @@ static const struct {
         {"role-template " key, CONFIG_TEMPLATE, offsetof(struct config_template, field), __VA_ARGS__}
 #define S(key, field, ...) {"signin " key,   CONFIG_SIGNIN,   offsetof(struct config_signin, field),   __VA_ARGS__}
 #define P(key, field, ...) {"app " key,      CONFIG_APP,      offsetof(struct config_app, field),      __VA_ARGS__}
+#define G(key, field, ...) {"group " key,    CONFIG_GROUP,    offsetof(struct config_group, field),    __VA_ARGS__}
 #define E(key, field, ...) {"endpoint " key, CONFIG_ENDPOINT, offsetof(struct config_endpoint, field), __VA_ARGS__}
 
 static const struct config_key keys[] = {
@@ -380,6 +387,11 @@ static const struct config_key keys[] = {
         I("username_claim",              username_claim,              false, false, set_word),
         I("username_claim_is_immutable", username_claim_is_immutable, false, false, set_bool),
         I("username_strip",              username_strip,              false, false, set_word),
+        I("uid_number_claim",            uid_number_claim,            true,  false, set_word),
+        I("admit",                       admit,                       true,  false, config_set_admit),
+        I("admit_per_hour",              admit_per_hour,              true,  false, set_count),
+        I("admit_max",                   admit_max,                   true,  false, set_many),
+        I("on_refused_refresh",          on_refused,                  true,  false, config_set_on_refused),
         I("allow_groups",                allow_groups,                false, false, config_set_words),
         I("groups_claim",                groups_claim,                false, false, set_word),
         I("roles_claim",                 roles_claim,                 false, false, set_word),
@@ -456,6 +468,9 @@ static const struct config_key keys[] = {
         E("imds",                        imds,                        false, false, set_bool),
         E("container",                   container,                   false, false, set_bool),
         E("allow_root_callers",          allow_root_callers,          false, false, set_bool),
+
+        G("id",                          id,                          true,  false, set_word),
+        G("gid",                         gid,                         true,  false, config_set_gid),
 };
 // clang-format on
 _Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "more keys than a section has room for");
@@ -513,6 +528,8 @@ void config_identity_deinit(struct config_identity *i)
         free(i->ca_file);
         free(i->username_claim);
         free(i->username_strip);
+        free(i->uid_number_claim);
+        free_words(i->admit);
         free_words(i->allow_groups);
         free(i->groups_claim);
         free(i->callback_host);
@@ -577,4 +594,10 @@ void config_app_deinit(struct config_app *a)
         free_words(a->roles);
         free(a->session_policy);
         free(a->session_name);
+}
+
+void config_group_deinit(struct config_group *g)
+{
+        free(g->name);
+        free(g->id);
 }

@@ -17,6 +17,7 @@ enum config_kind {
         CONFIG_SIGNIN,
         CONFIG_APP,
         CONFIG_ENDPOINT,
+        CONFIG_GROUP,
         CONFIG_KINDS_
 };
 
@@ -92,6 +93,11 @@ int config_set_snap(void *field, const char *value, struct err *err);
 int config_set_unit(void *field, const char *value, struct err *err);
 int config_set_role_patterns(void *field, const char *value, struct err *err);
 
+// Readers that stand in config_mapping.c.
+int config_set_admit(void *field, const char *value, struct err *err);
+int config_set_on_refused(void *field, const char *value, struct err *err);
+int config_set_gid(void *field, const char *value, struct err *err);
+
 void config_identity_deinit(struct config_identity *i);
 void config_role_deinit(struct config_role *r);
 void config_account_deinit(struct config_account *a);
@@ -99,3 +105,4 @@ void config_template_deinit(struct config_template *t);
 void config_defaults_deinit(struct config_defaults *d);
 void config_signin_deinit(struct config_signin *s);
 void config_app_deinit(struct config_app *a);
+void config_group_deinit(struct config_group *g);
