@@ -234,6 +234,9 @@ ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char *
                 return end(&c, OUTCOME_ACCOUNT_LOCKED, NULL);
         case STANDING_EXPIRED:
                 return end(&c, OUTCOME_ACCOUNT_EXPIRED, "This account has expired.");
+        case STANDING_REFUSED:
+                return end(&c, OUTCOME_ACCOUNT_EXPIRED,
+                        "The identity provider did not renew this account's sign-in: sign in there again.");
         case STANDING_TOO_OLD:
                 return end(&c, OUTCOME_ACCOUNT_EXPIRED,
                         "This account has not signed in at its identity provider for too long.");

@@ -20,6 +20,7 @@ static enum outcome standing_outcome(const struct ours_user *u, int64_t now_s, s
         // clock once wrote down must not keep somebody out for ever.
         switch (ours_standing(u, now_s, 0)) {
         case STANDING_GOOD:
+        case STANDING_REFUSED:
         case STANDING_TOO_OLD:
         case STANDING_CLOCK_WRONG:
                 return OUTCOME_OK;
@@ -89,7 +90,7 @@ static enum outcome decide_and_record(
         o = decide(a, u, &bind, err);
         if (o != OUTCOME_OK)
                 return o;
-        if (!bind && a->now_s >= u->entry.last_success_s &&
+        if (!bind && !u->entry.refused_at_s && a->now_s >= u->entry.last_success_s &&
                 a->now_s - u->entry.last_success_s < SUCCESS_STEP_S)
                 return OUTCOME_OK;
         if (bind) {
@@ -98,6 +99,7 @@ static enum outcome decide_and_record(
                 memcpy(u->entry.subject, a->claims->sub, strlen(a->claims->sub) + 1);
         }
         u->entry.last_success_s = a->now_s;
+        u->entry.refused_at_s = 0;
         r = table_edit_replace(e, &u->entry);
         if (r == 0)
                 r = table_edit_commit(e);

@@ -207,7 +207,7 @@ const char *table_user_check(const struct table_user *u, enum table_kind kind)
                 return "a local user's ids stand in /etc/passwd, not here";
         if (u->flags & ~(uint32_t)TABLE_FLAGS_KNOWN)
                 return "there are flags that this version does not know";
-        if (u->expires_at_s < 0 || u->last_success_s < 0)
+        if (u->expires_at_s < 0 || u->last_success_s < 0 || u->refused_at_s < 0)
                 return "a time is before 1970";
         if (!u->issuer[0] || !is_printable_ascii(u->issuer, false))
                 return "the issuer must be a URL in printable ASCII";
@@ -254,7 +254,7 @@ size_t table_record_encode(uint8_t *p, const struct table_user *user, enum table
                 return 0;
         table_put32(p + 8, u.uid);
         table_put32(p + 12, u.gid);
-        table_put32(p + 16, u.flags);
+        table_put32(p + 16, u.flags | (u.refused_at_s ? TABLE_USER_REFUSED : 0));
         table_put64(p + 20, (uint64_t)u.expires_at_s);
         table_put64(p + 28, (uint64_t)u.last_success_s);
         for (int i = 0; i < N_STRINGS; i++) {
@@ -264,6 +264,10 @@ size_t table_record_encode(uint8_t *p, const struct table_user *user, enum table
                 memcpy(p + o, s[i].p, n);
                 o += n;
         }
+        if (u.refused_at_s) {
+                table_put64(p + o, (uint64_t)u.refused_at_s);
+                o += 8;
+        }
         table_put32(p, (uint32_t)o);
         table_put32(p + 4, table_crc(table_crc(0, p, 4), p + 8, o - 8));
         return o;
@@ -271,7 +275,7 @@ size_t table_record_encode(uint8_t *p, const struct table_user *user, enum table
 
 _Static_assert(RECORD_FIXED == TABLE_RECORD_MIN, "the smallest record has six empty strings");
 _Static_assert(
-        RECORD_FIXED + 65 + 513 + 256 + 129 + 257 + 129 <= TABLE_RECORD_MAX, "the largest record fits");
+        RECORD_FIXED + 65 + 513 + 256 + 129 + 257 + 129 + 8 <= TABLE_RECORD_MAX, "the largest record fits");
 
 bool table_record_decode(struct table_user *ret, const uint8_t *p, size_t n, enum table_kind kind)
 {
@@ -295,6 +299,13 @@ bool table_record_decode(struct table_user *ret, const uint8_t *p, size_t n, enu
                         return false;
                 memcpy(s[i].p, p + o, len);
                 o += len;
+        }
+        if (u.flags & TABLE_USER_REFUSED) {
+                if (n - o != 8 || table_get64(p + o) == 0)
+                        return false;
+                u.refused_at_s = (int64_t)table_get64(p + o);
+                u.flags &= ~(uint32_t)TABLE_USER_REFUSED;
+                o += 8;
         }
         if (o != n || table_user_check(&u, kind))
                 return false;

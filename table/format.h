@@ -5,7 +5,8 @@
 //   header    magic "VKEYUSER", version, header length, kind, number of sections, file length, serial, number
 //   of
 //             users, hash seed, longest age of a sign-in; one entry {id, n, offset, length} per section; CRC-32 of all that
-//   section 1 user records, one after the other: length, CRC-32 of the rest, numbers, strings
+//   section 1 user records, one after the other: length, CRC-32 of the rest, numbers, strings; with the flag
+//             TABLE_USER_REFUSED the time of that, which a reader that does not know the flag refuses whole
 //   section 2 index by name: n buckets {CRC-32, number of slots, offset}, then the slots {hash, record
 //   offset} section 3 index by uid: the same
 //

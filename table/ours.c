@@ -84,6 +84,8 @@ enum ours_standing ours_standing(const struct ours_user *u, int64_t now_s, int64
                 return STANDING_LOCKED;
         if (e->expires_at_s && now_s >= e->expires_at_s)
                 return STANDING_EXPIRED;
+        if (e->refused_at_s && u->kind == OURS_FEDERATED)
+                return STANDING_REFUSED;
         if ((max_offline_age_s || e->expires_at_s) && now_s < e->last_success_s - CLOCK_LEEWAY_S)
                 return STANDING_CLOCK_WRONG;
         if (max_offline_age_s && u->kind == OURS_FEDERATED &&

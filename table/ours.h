@@ -38,6 +38,7 @@ enum ours_standing {
         STANDING_GOOD = 0,
         STANDING_LOCKED,
         STANDING_EXPIRED, // expires_at has passed
+        STANDING_REFUSED, // the provider no longer stands for this user, until he signs in there
         STANDING_TOO_OLD, // no successful sign-in or refresh for longer than max_offline_age_s, or none ever
         STANDING_CLOCK_WRONG, // the clock is before the last success: no age can be told
 };

@@ -33,7 +33,8 @@ enum table_result {
 const char *table_result_text(int r); // "the table is corrupt"; for a negative r, strerror's text
 
 enum table_flags {
-        TABLE_USER_LOCKED = 1 << 0, // by the admin
+        TABLE_USER_LOCKED = 1 << 0,  // by the admin
+        TABLE_USER_REFUSED = 1 << 1, // in the file only: refused_at_s is there
 };
 #define TABLE_FLAGS_KNOWN TABLE_USER_LOCKED
 
@@ -43,6 +44,7 @@ struct table_user {
         uint32_t flags;         // enum table_flags
         int64_t expires_at_s;   // 0: never
         int64_t last_success_s; // last successful sign-in or refresh; 0: none yet
+        int64_t refused_at_s;   // since then the provider has not stood for this user; 0: it does
         char issuer[513];
         char subject[256];          // "": not bound yet (TABLE_FEDERATED only)
         char display[129];          // for the passwd entry's comment field

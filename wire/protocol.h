@@ -23,6 +23,8 @@ enum msg_type {
         MSG_GRANT = 17,  // ← grant_id, grant: here; or MSG_ERROR with OUTCOME_NOTHING
         MSG_ACK = 18,    // → grant_id: stored; ← MSG_OK, after which valetkeyd has forgotten it
         MSG_VERIFY = 19, // → issuer, subject: am I bound to that person? ← MSG_OK: yes
+        MSG_REPORT =
+                20, // → issuer, subject, outcome: the provider ends my sign-in; or token: it renewed it; ← MSG_OK
 
         // credentials.sock: a program of the same uid and its broker
         MSG_GET_CREDENTIALS = 32, // → role?, min_ttl?, interactive?: ← MSG_CREDENTIALS; MSG_QUESTION before
@@ -73,6 +75,7 @@ enum msg_tag {
         TAG_OPEN = 26,        // u32, 1: of many who wait this one opens the browser
         TAG_ISSUER = 27,
         TAG_SUBJECT = 28,
+        TAG_TOKEN = 31, // an ID token
 };
 
 enum confirm_answer {

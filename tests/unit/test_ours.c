@@ -122,6 +122,25 @@ static void a_local_name_wins_over_the_daemons_table(void **state)
         assert_int_equal(kind("toor"), OURS_NOT); // uid 0 under another name, and in both tables
 }
 
+// Whom the provider no longer stands for is refused, a lock counts more, and a local user is the admin's.
+static void a_refusal_of_the_provider_counts(void **state)
+{
+        struct ours_user u = {
+                .kind = OURS_FEDERATED, .entry = {.refused_at_s = 1800000000, .last_success_s = 1800000000}};
+
+        (void)state;
+        assert_int_equal(ours_standing(&u, 1800000001, 0), STANDING_REFUSED);
+        assert_int_equal(ours_standing(&u, 1800000001, 3600), STANDING_REFUSED);
+        u.entry.flags = TABLE_USER_LOCKED;
+        assert_int_equal(ours_standing(&u, 1800000001, 0), STANDING_LOCKED);
+        u.entry.flags = 0;
+        u.kind = OURS_LOCAL;
+        assert_int_equal(ours_standing(&u, 1800000001, 0), STANDING_GOOD);
+        u.kind = OURS_FEDERATED;
+        u.entry.refused_at_s = 0;
+        assert_int_equal(ours_standing(&u, 1800000001, 0), STANDING_GOOD);
+}
+
 static void names_that_cannot_be_ours(void **state)
 {
         static const char *const names[] = {"", "Alice", "alice\n", "al:ice",
@@ -289,6 +308,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_kind_of_user),
                 cmocka_unit_test(a_local_name_wins_over_the_daemons_table),
+                cmocka_unit_test(a_refusal_of_the_provider_counts),
                 cmocka_unit_test(names_that_cannot_be_ours),
                 cmocka_unit_test(a_missing_file_stops_only_whom_it_must),
                 cmocka_unit_test(an_unsafe_file_counts_as_broken),

@@ -295,6 +295,32 @@ static void entries_change_and_go(void **state)
         table_close(&t);
 }
 
+// A reader that does not know of refusals must not let in whom they are about: it refuses the whole record.
+static void a_refusal_is_kept_and_an_old_reader_refuses_it(void **state)
+{
+        uint8_t with[TABLE_RECORD_MAX], without[TABLE_RECORD_MAX];
+        struct table_user u = user("alice", 1), got = {0};
+        size_t n, m;
+
+        (void)state;
+        m = table_record_encode(without, &u, TABLE_FEDERATED);
+        u.refused_at_s = 1800000000;
+        n = table_record_encode(with, &u, TABLE_FEDERATED);
+        assert_int_equal(n, m + 8);
+        assert_true(table_get32(with + 16) & TABLE_USER_REFUSED);
+        assert_true(table_record_decode(&got, with, n, TABLE_FEDERATED));
+        assert_int_equal(got.refused_at_s, u.refused_at_s);
+        assert_int_equal(got.flags, u.flags);
+        assert_string_equal(got.shell, u.shell);
+        for (size_t cut = 1; cut <= 8; cut++)
+                assert_false(table_record_decode(&got, with, n - cut, TABLE_FEDERATED));
+        u.refused_at_s = -1;
+        assert_int_equal(table_record_encode(with, &u, TABLE_FEDERATED), 0);
+        u.refused_at_s = 0;
+        u.flags |= TABLE_USER_REFUSED; // of the file, not of the struct
+        assert_int_equal(table_record_encode(with, &u, TABLE_FEDERATED), 0);
+}
+
 static void the_longest_age_is_kept_through_other_changes(void **state)
 {
         struct table_edit *e;
@@ -674,6 +700,7 @@ int main(void)
                 cmocka_unit_test(values_that_would_break_a_line_are_refused),
                 cmocka_unit_test(nothing_is_there_twice),
                 cmocka_unit_test(entries_change_and_go),
+                cmocka_unit_test(a_refusal_is_kept_and_an_old_reader_refuses_it),
                 cmocka_unit_test(the_longest_age_is_kept_through_other_changes),
                 cmocka_unit_test(any_damaged_byte_reads_as_corrupt_or_does_not_matter),
                 cmocka_unit_test(any_cut_reads_as_corrupt),
