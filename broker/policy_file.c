@@ -4,7 +4,7 @@
 // user's rights. A fifo or a device must not stop the broker: the file is opened without blocking and must be regular.
 #include "policy_file.h"
 
-#include "buf.h"
+#include "fdio.h"
 #include "json.h"
 #include "util.h"
 
@@ -23,20 +23,16 @@ static int read_file(struct buf *out, const char *path, struct err *err)
 {
         cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         struct stat st;
-        char part[4096];
-        ssize_t n;
+        int r;
 
         if (fd < 0)
                 return refuse(err, path, strerrordesc_np(errno));
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return refuse(err, path, "not a regular file");
-        while ((n = read(fd, part, sizeof part)) != 0) {
-                if (n < 0 && errno != EINTR)
-                        return refuse(err, path, strerrordesc_np(errno));
-                if (n > 0 && buf_append(out, part, (size_t)n) < 0)
-                        return buf_error(out) == -ENOMEM ? -ENOMEM : refuse(err, path, "larger than 64 KiB");
-        }
-        return 0;
+        r = fdio_read(out, fd);
+        if (r == -EMSGSIZE)
+                return refuse(err, path, "larger than 64 KiB");
+        return r == 0 || r == -ENOMEM ? r : refuse(err, path, strerrordesc_np(-r));
 }
 
 static int append(const char *p, size_t n, void *arg)

@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "secret_file.h"
 
+#include "fdio.h"
 #include "log.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-
-static int write_all(int fd, const char *p, size_t n)
-{
-        while (n > 0) {
-                ssize_t r = write(fd, p, n);
-
-                if (r < 0 && errno != EINTR)
-                        return -errno;
-                if (r > 0) {
-                        p += r;
-                        n -= (size_t)r;
-                }
-        }
-        return 0;
-}
 
 // The directory is this user's alone, and so is the name beside the file: whatever a broker before us left there goes.
 int secret_file_write(const char *path, const struct secret *s)
@@ -38,7 +24,7 @@ int secret_file_write(const char *path, const struct secret *s)
         fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, secret_str(s), secret_len(s));
+        r = fdio_write(fd, secret_str(s), secret_len(s));
         if (r == 0 && rename(beside, path) < 0)
                 r = -errno;
         if (r < 0)

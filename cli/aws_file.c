@@ -2,6 +2,7 @@
 #include "aws_file.h"
 
 #include "awsconf.h"
+#include "fdio.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -153,30 +154,20 @@ static bool is_unchanged(const struct aws_file *f)
                st.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec;
 }
 
-static int write_whole(int fd, const char *p, size_t n)
-{
-        while (n > 0) {
-                ssize_t r = write(fd, p, n);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r <= 0)
-                        return r < 0 ? -errno : -EIO;
-                p += r;
-                n -= (size_t)r;
-        }
-        return fsync(fd) < 0 ? -errno : 0;
-}
-
 // A new file beside it, the same as the old but for its bytes.
 static int write_beside(const struct aws_file *f, int fd, const void *p, size_t n)
 {
+        int r;
+
         if (f->text && (f->st.st_uid != geteuid() || f->st.st_gid != getegid()) &&
                 fchown(fd, f->st.st_uid, f->st.st_gid) < 0)
                 return -errno;
         if (fchmod(fd, f->text ? f->st.st_mode & 07777 : 0600) < 0)
                 return -errno;
-        return write_whole(fd, p, n);
+        r = fdio_write(fd, p, n);
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
+        return r;
 }
 
 enum outcome aws_file_replace(struct aws_file *f, const void *p, size_t n, struct err *err)

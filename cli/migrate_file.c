@@ -4,6 +4,7 @@
 #include "migrate_file.h"
 
 #include "awsconf.h"
+#include "fdio.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -37,21 +38,6 @@ char *migrate_kept_path(const struct aws_file *f)
         return asprintf(&path, "%s" SUFFIX, f->real) < 0 ? NULL : path;
 }
 
-static int write_whole(int fd, const char *p, size_t n)
-{
-        while (n > 0) {
-                ssize_t r = write(fd, p, n);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r <= 0)
-                        return r < 0 ? -errno : -EIO;
-                p += r;
-                n -= (size_t)r;
-        }
-        return 0;
-}
-
 enum outcome migrate_keep(const struct aws_file *f, const char *text, size_t n, struct err *err)
 {
         cleanup_free char *path = migrate_kept_path(f);
@@ -68,9 +54,9 @@ enum outcome migrate_keep(const struct aws_file *f, const char *text, size_t n, 
                         path, strerror(errno));
                 return OUTCOME_MISCONFIGURED;
         }
-        r = write_whole(fd, f->text, f->n);
+        r = fdio_write(fd, f->text, f->n);
         if (r == 0)
-                r = write_whole(fd, mark, MARK_N);
+                r = fdio_write(fd, mark, MARK_N);
         if (r == 0 && fsync(fd) < 0)
                 r = -errno;
         if (r == 0)

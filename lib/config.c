@@ -5,6 +5,7 @@
 // and then looked at; folders are opened once and their files opened from them. A snapshot never changes; a
 // reload makes another one, and whoever still works with the old one keeps a reference.
 #include "config_draft.h"
+#include "fdio.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -72,27 +73,15 @@ static int open_failed(const struct loader *l, const char *path)
 
 static int read_all(const struct loader *l, int fd, const char *path, struct buf *b)
 {
-        for (;;) {
-                char chunk[8192];
-                ssize_t n = read(fd, chunk, sizeof chunk);
+        int r = fdio_read(b, fd);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0) {
-                        int e = errno;
-
-                        err_set(l->err, "%s: cannot be read: %m", path);
-                        return -e;
-                }
-                if (n == 0)
-                        return 0;
-                if (buf_append(b, chunk, (size_t)n) == 0)
-                        continue;
-                if (buf_error(b) == -ENOMEM)
-                        return -ENOMEM;
+        if (r == -EMSGSIZE) {
                 err_set(l->err, "%s: larger than %u bytes", path, CONFIG_FILE_MAX);
                 return -EBADMSG;
         }
+        if (r < 0 && r != -ENOMEM)
+                err_set(l->err, "%s: cannot be read: %s", path, strerrordesc_np(-r));
+        return r;
 }
 
 // Reads one file into the draft. -ENOENT when there is none.

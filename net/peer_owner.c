@@ -5,7 +5,7 @@
 // them as text, and only read where there is no netlink.
 #include "peer_owner.h"
 
-#include "buf.h"
+#include "fdio.h"
 
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -80,25 +80,6 @@ static int ask_kernel(struct peer_owner *p, const struct sock_tuple *t, struct s
         return r;
 }
 
-static int read_all(struct buf *out, const char *path)
-{
-        cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-        char part[16384];
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        while ((n = read(fd, part, sizeof part)) != 0) {
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (buf_append(out, part, (size_t)n) < 0)
-                        return buf_error(out);
-        }
-        return 0;
-}
-
 static int ask_proc(const struct sock_tuple *t, struct sock_owner *ret)
 {
         static const char *const files[] = {"/proc/net/tcp", "/proc/net/tcp6"};
@@ -106,7 +87,8 @@ static int ask_proc(const struct sock_tuple *t, struct sock_owner *ret)
 
         for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
                 cleanup_buf struct buf text = BUF_INIT(PROC_MAX);
-                int r = read_all(&text, files[i]);
+                cleanup_fd int fd = open(files[i], O_RDONLY | O_CLOEXEC);
+                int r = fd < 0 ? -errno : fdio_read(&text, fd);
 
                 if (r == -ENOENT && i == 1)
                         continue; // no IPv6 here

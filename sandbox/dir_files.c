@@ -8,14 +8,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "fdio.h"
 #include "json.h"
 
 static int read_file(struct buf *ret, const char *path, struct err *err)
 {
         cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
-        ssize_t n;
-        char *p;
+        int r;
 
         if (fd < 0) {
                 if (errno != ENOENT)
@@ -26,15 +26,10 @@ static int read_file(struct buf *ret, const char *path, struct err *err)
                 err_set(err, "%s: not a regular file of at most %u bytes", path, DIR_FILE_MAX);
                 return -EBADMSG;
         }
-        p = buf_extend(ret, (size_t)st.st_size);
-        if (!p)
-                return buf_error(ret);
-        n = read(fd, p, (size_t)st.st_size);
-        if (n != st.st_size) {
-                err_set(err, "%s: could not be read whole", path);
-                return -EIO;
-        }
-        return 0;
+        r = fdio_read(ret, fd);
+        if (r < 0 && r != -ENOMEM)
+                err_set(err, "%s: could not be read whole: %s", path, strerrordesc_np(-r));
+        return r;
 }
 
 int dir_read_text(struct buf *ret, const char *path, const char *issuer_name, struct err *err)

@@ -3,6 +3,7 @@
 // The PAM application of the sandbox.
 #include "run_pam.h"
 
+#include "fdio.h"
 #include "run_approve.h"
 #include "run_proc.h"
 
@@ -73,21 +74,6 @@ fail:
         return PAM_CONV_ERR;
 }
 
-static bool write_all(int fd, const void *p, size_t n)
-{
-        while (n > 0) {
-                ssize_t done = write(fd, p, n);
-
-                if (done < 0 && errno == EINTR)
-                        continue;
-                if (done <= 0)
-                        return false;
-                p = (const char *)p + done;
-                n -= (size_t)done;
-        }
-        return true;
-}
-
 static void authenticate(struct sign_in *s, int fd)
 {
         struct approval approval = {.sign_in = s};
@@ -105,11 +91,11 @@ static void authenticate(struct sign_in *s, int fd)
                 report.code[1] = pam_acct_mgmt(s->pamh, 0);
                 report.us[1] = now_us() - start;
         }
-        if (!write_all(fd, &report, sizeof report))
+        if (fdio_write(fd, &report, sizeof report) < 0)
                 _exit(1);
         env = pam_getenvlist(s->pamh);
         for (char **e = env; e && *e; e++) {
-                if (!write_all(fd, *e, strlen(*e) + 1))
+                if (fdio_write(fd, *e, strlen(*e) + 1) < 0)
                         _exit(1);
         }
         // As sshd's child does: no pam_end, the handle is the parent's to end.

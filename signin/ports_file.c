@@ -3,7 +3,7 @@
 // Nobody has two ports, no port is two users': a file that says otherwise was not written here.
 #include "ports_file.h"
 
-#include "buf.h"
+#include "fdio.h"
 #include "log.h"
 
 #include <fcntl.h>
@@ -77,23 +77,15 @@ int ports_file_parse(struct ports_list *ret, size_t max, const char *text, size_
 static int read_text(struct buf *out, const char *path)
 {
         cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
-        char part[4096];
         struct stat st;
-        ssize_t n;
+        int r;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EBADMSG;
-        while ((n = read(fd, part, sizeof part)) != 0) {
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (buf_append(out, part, (size_t)n) < 0)
-                        return buf_error(out) == -EMSGSIZE ? -EBADMSG : buf_error(out);
-        }
-        return 0;
+        r = fdio_read(out, fd);
+        return r == -EMSGSIZE ? -EBADMSG : r;
 }
 
 int ports_file_read(struct ports_list *ret, size_t max, const char *path)
@@ -116,21 +108,6 @@ int ports_file_read(struct ports_list *ret, size_t max, const char *path)
         }
         log_event(LOG_E_ERROR, "ports.damaged", "file=%s hint=%s", path, "put aside; ports are given anew");
         return rename(path, aside) < 0 ? -errno : 0;
-}
-
-static int write_all(int fd, const char *p, size_t n)
-{
-        while (n > 0) {
-                ssize_t r = write(fd, p, n);
-
-                if (r < 0 && errno != EINTR)
-                        return -errno;
-                if (r > 0) {
-                        p += r;
-                        n -= (size_t)r;
-                }
-        }
-        return fsync(fd) < 0 ? -errno : 0;
 }
 
 int ports_file_write(const char *path, const struct ports_list *list)
@@ -157,7 +134,9 @@ int ports_file_write(const char *path, const struct ports_list *list)
         fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, text.p, text.n);
+        r = fdio_write(fd, text.p, text.n);
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
         if (r == 0 && rename(beside, path) < 0)
                 r = -errno;
         if (r < 0)

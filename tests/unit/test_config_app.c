@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "config.h"
+#include "config_case.h"
 #include "fault.h"
 
 #define BASE                                                                                                 \
@@ -16,27 +16,6 @@
         "[defaults]\nregion = eu-central-1\n"                                                                \
         "[role dev]\nrole_arn = arn:aws:iam::123456789012:role/dev\n"                                        \
         "[role prod/read]\nrole_arn = arn:aws:iam::123456789012:role/read\n"
-
-static struct config *taken(const char *text)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) < 0)
-                fail_msg("refused: %s", err.text);
-        return c;
-}
-
-static void refused(const char *text, const char *why)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) != -EBADMSG)
-                fail_msg("taken: %s", text);
-        if (strcmp(err.text, why) != 0)
-                fail_msg("says \"%s\" and not \"%s\"", err.text, why);
-}
 
 #define APPS                                                                                                 \
         BASE "[app tool]\nflatpak = org.example.Tool\nroles = dev prod/*\nsession_name = tool\n"             \

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "config.h"
+#include "config_case.h"
 #include "fault.h"
 
 #define CORP                                                                                                 \
@@ -18,27 +18,6 @@
 #define HEAD     CORP DEFAULTS ACCOUNT
 #define ALL      "[role-template all]\naccounts = claim\n" // 12
 #define PAYMENTS "arn:aws:iam::111111111111:role/"
-
-static struct config *parse(const char *text)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) < 0)
-                fail_msg("%s", err.text);
-        return c;
-}
-
-static void refused(const char *text, const char *why)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) != -EBADMSG)
-                fail_msg("taken: %s", text);
-        if (strcmp(err.text, why) != 0)
-                fail_msg("says \"%s\" and not \"%s\"", err.text, why);
-}
 
 static struct config_role *make(const struct config *c, const char *arn)
 {
@@ -59,7 +38,7 @@ static void named_as_templates_name_them(void **state _unused_)
                 {PAYMENTS "team/Dev_Ops", "payments/dev_ops", "eu-west-1"},
                 {"arn:aws:iam::222222222222:role/dev", "222222222222/dev", "eu-central-1"},
         };
-        struct config *c = parse(HEAD);
+        struct config *c = taken(HEAD);
 
         assert_int_equal(c->n_roles, 0);
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -79,7 +58,7 @@ static void named_as_templates_name_them(void **state _unused_)
 static void a_template_says_the_rest(void **state _unused_)
 {
         struct config *c =
-                parse(HEAD ALL "name = c-{account}.{role}\nduration = 15m\nsts_region = us-east-1\n"
+                taken(HEAD ALL "name = c-{account}.{role}\nduration = 15m\nsts_region = us-east-1\n"
                                "session_name = {user}@{host}\nsession_policy = /p.json\n"
                                "policy_arns = arn:aws:iam::aws:policy/A\nuse_fips_endpoint = yes\n");
         struct config_role *r = make(c, PAYMENTS "dev");
@@ -120,7 +99,7 @@ static void what_cannot_be_one(void **state _unused_)
                 {"arn:aws:iam::111111111111:role/\x1b[31m", -EBADMSG,
                         "arn:aws:iam::111111111111:role/?[31m is not a role's ARN"},
         };
-        struct config *c = parse(HEAD "[role payments/dev]\nrole_arn = " PAYMENTS "dev\n");
+        struct config *c = taken(HEAD "[role payments/dev]\nrole_arn = " PAYMENTS "dev\n");
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 struct config_role *r = NULL;
@@ -166,12 +145,12 @@ static void templates_that_are_none(void **state _unused_)
 
 static void a_default_role_may_come_of_a_claim(void **state _unused_)
 {
-        config_unref(parse(CORP "[defaults]\nregion = eu-central-1\ndefault_role = payments/dev\n"));
+        config_unref(taken(CORP "[defaults]\nregion = eu-central-1\ndefault_role = payments/dev\n"));
 }
 
 static void memory_runs_out(void **state _unused_)
 {
-        struct config *c = parse(HEAD ALL "session_name = me\n");
+        struct config *c = taken(HEAD ALL "session_name = me\n");
         struct config_role *r = NULL;
         int result = -1;
 

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "buf.h"
-#include "config.h"
+#include "config_case.h"
 #include "config_draft.h"
 #include "fault.h"
 
@@ -21,29 +21,6 @@
 #define DATA     "[account 222222222222]\nalias = data\n"                                      // 2
 #define HEAD     IDENTITY DEFAULTS PAYMENTS DATA                                               // 9
 #define DEV      "[role-template developer]\naccounts = payments data\nrole_name = team/dev\n" // 3
-
-static struct config *parse(const char *text)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) < 0)
-                fail_msg("%s", err.text);
-        return c;
-}
-
-// The text must be refused with exactly this error.
-static void refused(const char *text, const char *why)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) != -EBADMSG)
-                fail_msg("taken: %s", text);
-        assert_null(c);
-        if (strcmp(err.text, why) != 0)
-                fail_msg("says \"%s\" and not \"%s\"", err.text, why);
-}
 
 static const struct config_role *role(const struct config *c, const char *name)
 {
@@ -56,7 +33,7 @@ static const struct config_role *role(const struct config *c, const char *name)
 
 static void each_account_gets_a_role(void **state _unused_)
 {
-        struct config *c = parse(HEAD DEV);
+        struct config *c = taken(HEAD DEV);
 
         assert_int_equal(c->n_roles, 2);
         assert_string_equal(c->roles[0].name, "payments/dev"); // in the order of the list
@@ -72,7 +49,7 @@ static void each_account_gets_a_role(void **state _unused_)
 
 static void roles_stand_in_the_order_of_the_files(void **state _unused_)
 {
-        struct config *c = parse(HEAD "[role z]\nrole_arn = arn:aws:iam::111111111111:role/z\n" DEV
+        struct config *c = taken(HEAD "[role z]\nrole_arn = arn:aws:iam::111111111111:role/z\n" DEV
                                       "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\n");
 
         assert_int_equal(c->n_roles, 4);
@@ -86,7 +63,7 @@ static void roles_stand_in_the_order_of_the_files(void **state _unused_)
 
 static void a_pattern_makes_the_names(void **state _unused_)
 {
-        struct config *c = parse(
+        struct config *c = taken(
                 HEAD "[account 333333333333]\n"
                      "[role-template t]\naccounts = 111111111111 333333333333\nrole_name = p/q/ReadOnly\n"
                      "name = ro.{account}.x\n"
@@ -101,14 +78,14 @@ static void a_pattern_makes_the_names(void **state _unused_)
         role(c, "the-ops");
         config_unref(c);
         // Names are in small letters; IAM takes names that differ in nothing else for one.
-        c = parse(HEAD "[role-template t]\naccounts = data\nrole_name = ReadOnly\n");
+        c = taken(HEAD "[role-template t]\naccounts = data\nrole_name = ReadOnly\n");
         assert_string_equal(role(c, "data/readonly")->role_arn, "arn:aws:iam::222222222222:role/ReadOnly");
         config_unref(c);
 }
 
 static void a_star_is_every_account(void **state _unused_)
 {
-        struct config *c = parse(HEAD "[role-template t]\naccounts = *\nrole_name = ops\n"
+        struct config *c = taken(HEAD "[role-template t]\naccounts = *\nrole_name = ops\n"
                                       "[account 333333333333]\n");
 
         assert_int_equal(c->n_roles, 3);
@@ -123,7 +100,7 @@ static void a_star_is_every_account(void **state _unused_)
 
 static void a_template_may_say_what_a_role_may(void **state _unused_)
 {
-        struct config *c = parse(
+        struct config *c = taken(
                 HEAD "[identity two]\nissuer = https://b.example\nclient_id = x\n"
                      "[role-template web]\naccounts = payments data\nrole_name = w\nidentity = two\nduration "
                      "= 2h\n"
@@ -191,7 +168,7 @@ static void the_nearest_one_who_says_it_counts(void **state _unused_)
                 {"in-a-own", "us-east-1", "eu-west-3"},
                 {"elsewhere", "eu-central-1", "eu-central-1"},
         };
-        struct config *c = parse(text);
+        struct config *c = taken(text);
 
         for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
                 assert_string_equal(role(c, want[i].role)->region, want[i].region);
@@ -202,7 +179,7 @@ static void the_nearest_one_who_says_it_counts(void **state _unused_)
 
 static void an_account_is_in_the_partition_of_its_region(void **state _unused_)
 {
-        struct config *c = parse(IDENTITY DEFAULTS
+        struct config *c = taken(IDENTITY DEFAULTS
                 "[account 111111111111]\nalias = cn\nregion = cn-north-1\n"
                 "[account 222222222222]\nalias = gov\nsts_region = us-gov-west-1\n"
                 "[account 333333333333]\nalias = com\n"
@@ -215,7 +192,7 @@ static void an_account_is_in_the_partition_of_its_region(void **state _unused_)
         assert_string_equal(role(c, "com/y")->role_arn, "arn:aws-cn:iam::333333333333:role/y");
         config_unref(c);
         // Nobody says a region: an STS of one's own.
-        c = parse(IDENTITY "[account 111111111111]\n[role-template t]\naccounts = *\nrole_name = x\n"
+        c = taken(IDENTITY "[account 111111111111]\n[role-template t]\naccounts = *\nrole_name = x\n"
                            "sts_endpoint = https://sts.lab.example\n");
         assert_string_equal(c->roles[0].role_arn, "arn:aws:iam::111111111111:role/x");
         config_unref(c);
@@ -232,7 +209,7 @@ static void an_account_is_in_the_partition_of_its_region(void **state _unused_)
 
 static void chains_go_through_templates_both_ways(void **state _unused_)
 {
-        struct config *c = parse(
+        struct config *c = taken(
                 HEAD "[role audit]\nsource_role = data/hop\nrole_arn = arn:aws:iam::999988887777:role/audit\n"
                      "[role-template hop]\naccounts = *\nrole_name = hop\nsource_role = entry\n"
                      "[role entry]\nrole_arn = arn:aws:iam::999988887777:role/entry\n");
@@ -251,7 +228,7 @@ static void chains_go_through_templates_both_ways(void **state _unused_)
 
 static void a_made_role_may_be_the_default(void **state _unused_)
 {
-        struct config *c = parse(IDENTITY DEFAULTS "default_role = data/dev\n" PAYMENTS DATA DEV);
+        struct config *c = taken(IDENTITY DEFAULTS "default_role = data/dev\n" PAYMENTS DATA DEV);
 
         assert_string_equal(c->default_role, "data/dev");
         config_unref(c);
@@ -291,7 +268,7 @@ static void accounts_that_are_none(void **state _unused_)
         refused("[account 111111111111]\nduration = 1h\n", "x.conf:2: unknown key duration in [account]");
         refused("[account 111111111111]\n[account 111111111111]\n",
                 "x.conf:2: [account 111111111111] stands in line 1 already");
-        config_unref(parse("[account 111111111111]\nalias = 1\n"));
+        config_unref(taken("[account 111111111111]\nalias = 1\n"));
 }
 
 static void templates_that_make_no_sense(void **state _unused_)
@@ -437,7 +414,7 @@ static void forty_accounts_and_five_roles(void **state _unused_)
         struct config *c;
 
         many(&text, 40, 5);
-        c = parse(buf_str(&text));
+        c = taken(buf_str(&text));
         assert_int_equal(c->n_roles, 200);
         assert_string_equal(role(c, "account-40/role-5")->role_arn, "arn:aws:iam::000000000040:role/role-5");
         config_unref(c);
@@ -453,7 +430,7 @@ static void ten_thousand_and_not_one_more(void **state _unused_)
 
         many(&text, 500, 20);
         start = clock();
-        c = parse(buf_str(&text));
+        c = taken(buf_str(&text));
         took = clock() - start;
         assert_int_equal(c->n_roles, 10000);
         for (size_t i = 0; i < c->n_roles; i++)
@@ -481,7 +458,7 @@ static void long_chains_are_followed_once(void **state _unused_)
                         i + 1);
         buf_append_str(&text, "[role r400]\nrole_arn = arn:aws:iam::000000000001:role/r\n");
         start = clock();
-        c = parse(buf_str(&text));
+        c = taken(buf_str(&text));
         assert_true(clock() - start < CLOCKS_PER_SEC);
         assert_int_equal(c->n_roles, 19 * 500 + 401);
         assert_string_equal(role(c, "account-500/role-18")->identity, "corp");
@@ -560,7 +537,7 @@ static void tags_and_names_by_template(void **state _unused_)
                 {HEAD CHAIN "session_name = {user} {host}",
                         "x.conf:15: session_name: must be 2 to 64 letters, digits or _+=,.@-"},
         };
-        struct config *c = parse(HEAD CHAIN "tags = team={claim:team} cost=a=b\ntransitive_tags = Team\n"
+        struct config *c = taken(HEAD CHAIN "tags = team={claim:team} cost=a=b\ntransitive_tags = Team\n"
                                             "session_name = {user}@{host}\n");
         const struct config_role *r = role(c, "far");
 
@@ -582,7 +559,7 @@ static void fifty_tags_and_no_more(void **state _unused_)
                 for (int i = 0; i < n; i++)
                         buf_printf(&b, " k%d=v", i);
                 if (n == 50)
-                        config_unref(parse(buf_str(&b)));
+                        config_unref(taken(buf_str(&b)));
                 else
                         refused(buf_str(&b), "x.conf:15: tags: has more than 50 tags");
         }
@@ -591,14 +568,14 @@ static void fifty_tags_and_no_more(void **state _unused_)
 static void endpoints_by_kind(void **state _unused_)
 {
         struct config *c =
-                parse(HEAD "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nuse_fips_endpoint = yes\n"
+                taken(HEAD "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nuse_fips_endpoint = yes\n"
                            "[role b]\nrole_arn = arn:aws:iam::111111111111:role/b\n");
 
         assert_int_equal(role(c, "a")->use_fips, CONFIG_YES);
         assert_int_equal(role(c, "a")->use_dual_stack, CONFIG_NO);
         assert_int_equal(role(c, "b")->use_fips, CONFIG_NO);
         config_unref(c);
-        c = parse(IDENTITY DEFAULTS
+        c = taken(IDENTITY DEFAULTS
                 "use_fips_endpoint = yes\nuse_dualstack_endpoint = yes\n"
                 "[role a]\nrole_arn = arn:aws:iam::111111111111:role/a\nuse_fips_endpoint = no\n");
         assert_int_equal(role(c, "a")->use_fips, CONFIG_NO);
