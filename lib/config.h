@@ -107,6 +107,29 @@ struct config_signin {             // valetkeyd
         int64_t handle_life_s;     // how long an uncommitted handle lives (120 s)
         int64_t grant_life_s;      // how long an unclaimed grant lives (10 min)
         unsigned max_flows, max_flows_per_rhost; // concurrent sign-ins (64, 4); one per user always
+        unsigned max_starts_per_user, max_starts_per_rhost; // in a minute (10, 30)
+        bool lockers; // a program of the user's may ask whether it is that user who sits there (yes)
+};
+#define CONFIG_STARTS_MAX 1024u
+
+enum config_flow {
+        FLOW_UNSAID,
+        FLOW_DEVICE,
+        FLOW_NONE,
+};
+
+enum config_prior {
+        PRIOR_UNSAID,
+        PRIOR_NONE,
+        PRIOR_PUBLICKEY,
+};
+
+// What a PAM service may ask valetkeyd for.
+struct config_service {
+        char *name; // "*": what the others do not say themselves
+        enum config_flow flow;
+        enum config_prior require_prior; // of remote sign-ins, before a flow begins
+        int64_t reauth_for_s;            // how long a sign-in counts for the next one; -1: not said
 };
 
 struct config_endpoint {         // the user's loopback port
@@ -127,6 +150,8 @@ struct config {
         size_t n_apps;
         struct config_group *groups;
         size_t n_groups;
+        struct config_service *services;
+        size_t n_services;
         struct config_signin signin;
         struct config_endpoint endpoint;
 };
@@ -172,6 +197,10 @@ const struct config_app *config_find_app(const struct config *c, enum app_kind k
 bool config_app_grants(const struct config_app *a, const char *role);
 // The role that an app means which names none: the default role where it is granted, else the only one its section names.
 const char *config_app_default_role(const struct config *c, const struct config_app *a); // NULL: none
+
+// What holds for a PAM service: its own section's word, else that of [service *], else ours. Everything is said; the name
+// is the caller's.
+struct config_service config_service_policy(const struct config *c, const char *service);
 
 // The key table, for the test that holds the man page against it: "section key", NULL behind the last.
 const char *config_known_key(size_t i);

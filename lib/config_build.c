@@ -146,6 +146,7 @@ static int apply_others(struct builder *b)
                 case CONFIG_ROLE:
                 case CONFIG_APP:
                 case CONFIG_GROUP:
+                case CONFIG_SERVICE:
                         continue;
                 case CONFIG_KINDS_:
                         return -EINVAL;
@@ -397,6 +398,8 @@ static int finish(struct builder *b)
                 r = build_apps(b);
         if (r == 0)
                 r = build_groups(b);
+        if (r == 0)
+                r = build_services(b);
         return r < 0 ? err_trace(r) : finish_default_role(b);
 }
 
@@ -419,8 +422,13 @@ int config_build(struct config *ret, const struct draft *d, struct err *err)
         struct builder b = {.draft = d, .c = ret, .err = err};
         int r;
 
-        ret->signin = (struct config_signin){
-                .handle_life_s = 120, .grant_life_s = 600, .max_flows = 64, .max_flows_per_rhost = 4};
+        ret->signin = (struct config_signin){.handle_life_s = 120,
+                .grant_life_s = 600,
+                .max_flows = 64,
+                .max_flows_per_rhost = 4,
+                .max_starts_per_user = 10,
+                .max_starts_per_rhost = 30,
+                .lockers = true};
         ret->endpoint = (struct config_endpoint){.imds = true, .container = true};
         r = allocate(&b);
         if (r == 0)
@@ -452,9 +460,12 @@ void config_deinit(struct config *c)
                 config_app_deinit(&c->apps[i]);
         for (size_t i = 0; i < c->n_groups; i++)
                 config_group_deinit(&c->groups[i]);
+        for (size_t i = 0; i < c->n_services; i++)
+                free(c->services[i].name);
         free(c->identities);
         free(c->apps);
         free(c->groups);
+        free(c->services);
         free(c->roles);
         free(c->by_name);
         free(c->default_role);

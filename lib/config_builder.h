@@ -68,5 +68,7 @@ int build_check_admit(
         const struct builder *b, const struct draft_section *s, struct config_identity *id) _must_check_;
 // Reads [group …].
 int build_groups(struct builder *b) _must_check_;
+// Reads [service …].
+int build_services(struct builder *b) _must_check_;
 // Reads [app …] and holds each against the roles it grants, which are finished.
 int build_apps(struct builder *b) _must_check_;

@@ -83,6 +83,11 @@ static int on_section(const char *kind_name, const char *name, unsigned line, st
                         kind_name);
                 return -EBADMSG;
         }
+        // "All the others" is a name where a section is about somebody else's things, which are not named by us.
+        if (name && strcmp(name, "*") == 0 && kind != CONFIG_SERVICE) {
+                err_set(err, "[%s *] is no section: * is a name in [service *] only", kind_name);
+                return -EBADMSG;
+        }
         there = draft_find(d, (enum config_kind)kind, name);
         r = check_user(d, (enum config_kind)kind, there, err);
         if (r < 0)

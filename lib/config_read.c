@@ -74,7 +74,7 @@ static int read_section(char *s, unsigned line, const struct config_read_handler
                 while (is_blank(*p))
                         p++;
                 name = p;
-                p += config_name_span(name);
+                p += *p == '*' ? 1 : config_name_span(name);
         }
         if (*p || (name && (!*name || p - name > (ptrdiff_t)CONFIG_NAME_MAX)))
                 return wrong(err, "a name is 1 to 64 of a-z 0-9 . _ / - and begins with a letter or digit");

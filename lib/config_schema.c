@@ -144,6 +144,11 @@ static int set_many(void *field, const char *value, struct err *err)
         return set_number(field, value, 1, 99999, "must be a number from 1 to 99999", err);
 }
 
+static int set_starts(void *field, const char *value, struct err *err)
+{
+        return set_number(field, value, 1, CONFIG_STARTS_MAX, "must be a number from 1 to 1024", err);
+}
+
 // A user's program: the ports below are the system's.
 static int set_port(void *field, const char *value, struct err *err)
 {
@@ -351,6 +356,7 @@ static const struct {
         [CONFIG_APP] = {"app", true},
         [CONFIG_ENDPOINT] = {"endpoint", false},
         [CONFIG_GROUP] = {"group", true},
+        [CONFIG_SERVICE] = {"service", true},
 };
 
 // clang-format off
@@ -364,6 +370,7 @@ static const struct {
 #define P(key, field, ...) {"app " key,      CONFIG_APP,      offsetof(struct config_app, field),      __VA_ARGS__}
 #define G(key, field, ...) {"group " key,    CONFIG_GROUP,    offsetof(struct config_group, field),    __VA_ARGS__}
 #define E(key, field, ...) {"endpoint " key, CONFIG_ENDPOINT, offsetof(struct config_endpoint, field), __VA_ARGS__}
+#define V(key, field, ...) {"service " key,  CONFIG_SERVICE,  offsetof(struct config_service, field),  __VA_ARGS__}
 
 static const struct config_key keys[] = {
         // key                           field                        admin  inh.   reader
@@ -457,6 +464,13 @@ static const struct config_key keys[] = {
         S("grant_life",                  grant_life_s,                true,  false, set_life),
         S("max_flows",                   max_flows,                   true,  false, set_count),
         S("max_flows_per_rhost",         max_flows_per_rhost,         true,  false, set_count),
+        S("max_starts_per_user",         max_starts_per_user,         true,  false, set_starts),
+        S("max_starts_per_rhost",        max_starts_per_rhost,        true,  false, set_starts),
+        S("lockers",                     lockers,                     true,  false, set_bool),
+
+        V("flow",                        flow,                        true,  false, config_set_service_flow),
+        V("require_prior",               require_prior,               true,  false, config_set_require_prior),
+        V("reauth_for",                  reauth_for_s,                true,  false, config_set_reauth_for),
 
         P("flatpak",                     flatpak,                     false, false, config_set_flatpak),
         P("snap",                        snap,                        false, false, config_set_snap),

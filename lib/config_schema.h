@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#define CONFIG_KEYS_MAX 96u
+#define CONFIG_KEYS_MAX 128u
 
 enum config_kind {
         CONFIG_DEFAULTS,
@@ -18,6 +18,7 @@ enum config_kind {
         CONFIG_APP,
         CONFIG_ENDPOINT,
         CONFIG_GROUP,
+        CONFIG_SERVICE,
         CONFIG_KINDS_
 };
 
@@ -97,6 +98,10 @@ int config_set_role_patterns(void *field, const char *value, struct err *err);
 int config_set_admit(void *field, const char *value, struct err *err);
 int config_set_on_refused(void *field, const char *value, struct err *err);
 int config_set_gid(void *field, const char *value, struct err *err);
+// Readers that stand in config_service.c.
+int config_set_service_flow(void *field, const char *value, struct err *err);
+int config_set_require_prior(void *field, const char *value, struct err *err);
+int config_set_reauth_for(void *field, const char *value, struct err *err);
 
 void config_identity_deinit(struct config_identity *i);
 void config_role_deinit(struct config_role *r);

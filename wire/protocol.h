@@ -7,7 +7,7 @@
 
 enum msg_type {
         // login.sock: a PAM module (peer uid 0) and valetkeyd
-        MSG_AUTHENTICATE = 1, // → user, service, rhost?, tty?, host?: start a federated sign-in
+        MSG_AUTHENTICATE = 1, // → user, service, rhost?, tty?, prior?, ruser?: start a federated sign-in
         MSG_PROMPT = 2, // ← text (one message for the conversation), expires_in: show this, go on waiting
         MSG_AUTHENTICATED = 3, // ← handle: signed in as that user
         MSG_COMMIT = 4,        // → handle, user, service, rhost?: the session opens; ← MSG_OK with uid
@@ -17,6 +17,7 @@ enum msg_type {
         MSG_PORT =
                 7, // → uid: which port is the user's; ← MSG_OK with port. On claim.sock: → (nothing): mine; ← MSG_OK
         // with port and the socket that is bound to it
+        MSG_VERIFIED = 8, // ← (nothing): it is that user, and there is nothing to hand over: see PROTOCOL.md
 
         // claim.sock: a user's broker (peer uid = that user) and valetkeyd
         MSG_CLAIM = 16,  // → (nothing): is a grant of mine waiting?
@@ -76,6 +77,8 @@ enum msg_tag {
         TAG_ISSUER = 27,
         TAG_SUBJECT = 28,
         TAG_TOKEN = 31, // an ID token
+        TAG_PRIOR = 29, // what sshd says of the factors before this one: SSH_AUTH_INFO_0, lines
+        TAG_RUSER = 32, // who asks, where a program acts for a user who is signed in (su, sudo)
 };
 
 enum confirm_answer {
