@@ -7,6 +7,7 @@
 #   make fuzz       every fuzz target for FUZZ_SECONDS  make replay  the corpora once, under gcc
 #   make check-browser  signing in in Chromium
 #   make bench      the benchmarks                    make install   DESTDIR= PREFIX= honoured
+#   make deb        the Debian packages, in build/deb/
 #
 # Knobs: CC=clang  SAN=address,undefined  DEBUG=1  V=1  CFLAGS= LDFLAGS= (kept: dpkg-buildflags works)
 
@@ -20,6 +21,7 @@ BINDIR        ?= $(PREFIX)/bin
 LIBEXECDIR    ?= $(PREFIX)/libexec/valetkey
 MULTIARCH     ?= $(shell $(CC) -print-multiarch 2>/dev/null)
 PAMDIR        ?= $(PREFIX)/lib/$(MULTIARCH)/security
+NSSDIR        ?= $(PREFIX)/lib/$(MULTIARCH)
 DATADIR       ?= $(PREFIX)/share
 MANDIR        ?= $(DATADIR)/man
 UNITDIR       ?= $(PREFIX)/lib/systemd/system
@@ -207,8 +209,9 @@ demo:
 	@tests/demo $(if $(APPROVE),--approve=$(APPROVE)) --build=$(B)
 
 check:
-	@packaging/deps build test
+	@packaging/deps build deb test
 	@tests/rig/rootfs $(B)
+	@tests/rig/packages $(B)
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all tests
@@ -248,6 +251,11 @@ bench:
 	@bench/run --build=$(B)
 
 include packaging/install.mk
+
+.PHONY: deb
+deb:
+	@packaging/deps build deb
+	@packaging/deb $(B)
 
 clean:
 	rm -rf build

@@ -1,63 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Where each built file goes on a system. Packages are cut from this one list. The daemons are 711: what its user may not
-# read, the kernel starts as a process that he may not look into, before its first instruction could see to that.
+# Where each built file goes on a system: one target for each Debian package, which is cut from it (debian/rules). The daemons
+# are 711: what its user may not read, the kernel starts as a process that he may not look into, before its first instruction
+# could see to that.
 
-install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(MANDIR)
+# Links that enable the units. Packages have scripts for that, which remember what an admin disabled.
+ENABLE ?= yes
+
+install: install-broker install-signin install-nss install-sandbox
+.PHONY: install-broker install-signin install-nss install-sandbox
+
+# A page goes with the program or module it is named after; the rest are about what the user meets.
+MANS_OF_SANDBOX := $(filter %/valetkey-sandbox.1,$(MANS))
+MANS_OF_SIGNIN  := $(filter %/valetkeyd.8 %/pam_valetkey.8,$(MANS))
+MANS_OF_NSS     := $(filter %/libnss_valetkey.8,$(MANS))
+MANS_OF_BROKER  := $(filter-out $(MANS_OF_SANDBOX) $(MANS_OF_SIGNIN) $(MANS_OF_NSS),$(MANS))
+install_mans = for m in $(1); do install -D -m 644 "$$m" "$(DESTDIR)$(MANDIR)/man$${m\#\#*.}/$${m\#\#*/}" || exit 1; done
+# Every file of a folder, to a folder: $(call install_tree,FROM,TO)
+install_tree = for f in $(shell cd $(1) && find . -type f | LC_ALL=C sort); do install -D -m 644 "$(1)/$$f" "$(DESTDIR)$(2)/$$f" || exit 1; done
 
 # The user's side: CLI, shim, broker, its units and its D-Bus contract. What starts a program names where it went.
-.PHONY: install-broker
-install: install-broker
 install-broker: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(USERUNITDIR)/sockets.target.wants \
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(USERUNITDIR) $(DESTDIR)$(USERENVDIR) \
 		$(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/dbus-1/interfaces
 	install -m 755 $(B)/valetkey $(B)/valetkey-credential-process $(DESTDIR)$(BINDIR)/
 	install -m 711 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
 	install -D -m 644 completions/valetkey.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/valetkey
 	install -D -m 644 completions/_valetkey $(DESTDIR)$(DATADIR)/zsh/vendor-completions/_valetkey
 	install -D -m 644 completions/valetkey.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/valetkey.fish
-	install -d $(DESTDIR)$(USERENVDIR)
 	install -m 755 $(B)/60-valetkey $(DESTDIR)$(USERENVDIR)/
 	install -m 644 packaging/valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/valetkey-broker.service >$(DESTDIR)$(USERUNITDIR)/valetkey-broker.service
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' dbus/org.valetkey.Broker1.service \
 		>$(DESTDIR)$(DATADIR)/dbus-1/services/org.valetkey.Broker1.service
-	ln -sf ../valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/sockets.target.wants/valetkey-broker.socket
 	install -m 644 dbus/org.valetkey.Broker1.xml $(DESTDIR)$(DATADIR)/dbus-1/interfaces/
+	$(call install_profile,valetkey-broker)
+	$(call install_mans,$(MANS_OF_BROKER))
+	$(if $(filter yes,$(ENABLE)),install -d $(DESTDIR)$(USERUNITDIR)/sockets.target.wants && \
+		ln -sf ../valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/sockets.target.wants/valetkey-broker.socket)
 
 # The sandbox and its example, which is also where people start from with their own trust policies.
-EXAMPLE_FILES = $(shell cd sandbox/example && find . -type f | LC_ALL=C sort)
-.PHONY: install-sandbox
-install: install-sandbox
 install-sandbox: all
 	install -d $(DESTDIR)$(BINDIR)
 	install -m 755 $(B)/valetkey-sandbox $(DESTDIR)$(BINDIR)/
-	for f in $(EXAMPLE_FILES); do install -D -m 644 "sandbox/example/$$f" "$(DESTDIR)$(DATADIR)/valetkey/sandbox-example/$$f" || exit 1; done
+	$(call install_tree,sandbox/example,$(DATADIR)/valetkey/sandbox-example)
+	$(call install_mans,$(MANS_OF_SANDBOX))
 
-# The machine's side: the PAM module, the sign-in daemon, its units, its user and its folders.
-.PHONY: install-signin
-install: install-signin
+# The machine's side: the PAM module with its places in the login stack, the sign-in daemon, its units, its user, its folders,
+# its AppArmor profile, and the configurations to start from.
 install-signin: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(UNITDIR)/sockets.target.wants \
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(PAMDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DATADIR)/pam-configs \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -m 711 $(B)/valetkeyd $(DESTDIR)$(BINDIR)/
 	install -m 644 $(B)/pam_valetkey.so $(DESTDIR)$(PAMDIR)/
+	install -m 644 packaging/pam-configs/valetkey packaging/pam-configs/valetkey-session $(DESTDIR)$(DATADIR)/pam-configs/
 	for s in login claim; do \
 		sed 's|=/run/valetkey/|=$(RUNDIR)/valetkey/|' packaging/valetkeyd-$$s.socket \
-			>$(DESTDIR)$(UNITDIR)/valetkeyd-$$s.socket && \
-		ln -sf ../valetkeyd-$$s.socket $(DESTDIR)$(UNITDIR)/sockets.target.wants/valetkeyd-$$s.socket || exit 1; \
+			>$(DESTDIR)$(UNITDIR)/valetkeyd-$$s.socket || exit 1; \
 	done
 	sed 's|@BINDIR@|$(BINDIR)|g' packaging/valetkeyd.service >$(DESTDIR)$(UNITDIR)/valetkeyd.service
 	install -m 644 packaging/valetkey.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/valetkey.conf
 	sed -e 's|/run/valetkey|$(RUNDIR)/valetkey|' -e 's|/var/lib/valetkey|$(LOCALSTATEDIR)/lib/valetkey|' \
 		-e 's|/etc/valetkey|$(SYSCONFDIR)/valetkey|' packaging/valetkey.tmpfiles \
 		>$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/valetkey.conf
+	$(call install_profile,valetkeyd)
+	$(call install_tree,packaging/examples,$(DATADIR)/doc/libpam-valetkey/examples)
+	$(call install_mans,$(MANS_OF_SIGNIN))
+	$(if $(filter yes,$(ENABLE)),install -d $(DESTDIR)$(UNITDIR)/sockets.target.wants && for s in login claim; do \
+		ln -sf ../valetkeyd-$$s.socket $(DESTDIR)$(UNITDIR)/sockets.target.wants/valetkeyd-$$s.socket || exit 1; \
+	done)
 
-# Every page there is, into the section its name ends with.
-.PHONY: install-man
-install: install-man
-install-man: $(MANS)
-	for m in $(MANS); do \
-		d=$(DESTDIR)$(MANDIR)/man$${m##*.} && install -d "$$d" && install -m 644 "$$m" "$$d/" || exit 1; \
-	done
+# Users who exist only at the provider, for every program that asks the C library.
+install-nss: all
+	$(if $(NSS_SRC),install -D -m 644 $(B)/libnss_valetkey.so.2 $(DESTDIR)$(NSSDIR)/libnss_valetkey.so.2)
+	$(call install_mans,$(MANS_OF_NSS))
+
+# What a daemon may touch, wherever the kernel can be told.
+define install_profile
+	install -d $(DESTDIR)$(SYSCONFDIR)/apparmor.d
+	sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/apparmor/$(1) \
+		>$(DESTDIR)$(SYSCONFDIR)/apparmor.d/$(1)
+endef

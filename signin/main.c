@@ -201,6 +201,17 @@ static int open_ports(struct life *l, const struct options *o, struct service_fd
         return 0;
 }
 
+// A machine that is not configured yet has a daemon all the same: it makes the table, keeps the ports, and says to whoever
+// asks that no sign-in is possible. A file that is there and wrong is another matter.
+static int load_config(struct config **ret, const struct config_source *source, struct err *err)
+{
+        int r = config_load(ret, source, err);
+
+        if (r == -ENOENT && !source->file)
+                r = config_parse(ret, "no file", "", 0, err);
+        return r;
+}
+
 static int start(struct life *l, const struct options *o, struct err *err)
 {
         struct config_source source = {.file = o->config, .dirs = config_dirs_system, .check_owner = true};
@@ -217,7 +228,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         if (r == 0)
                 r = service_allow_files(DAEMON_FILES);
         if (r == 0)
-                r = config_load(&l->config, &source, err);
+                r = load_config(&l->config, &source, err);
         if (r < 0)
                 return r;
         if (asprintf(&login_path, "%s/login.sock", o->run_dir) < 0) {

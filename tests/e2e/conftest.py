@@ -85,6 +85,17 @@ def rig():
     r.close()
 
 
+@pytest.fixture(scope="module")
+def packaged_rig():
+    """The same with our Debian packages installed by dpkg, for a whole file."""
+    why = riglib.packages_unavailable()
+    if why:
+        pytest.skip(why)
+    r = riglib.Rig(packages=True)
+    yield r
+    r.close()
+
+
 def pytest_generate_tests(metafunc):
     # "mode" makes a test run as both kinds of user that a world works for
     if "mode" in metafunc.fixturenames:

@@ -3,7 +3,12 @@
 
 rig.run(...) is root inside, rig.user("alice").run(...) a program that alice's user manager runs: both are whole units, in
 cgroups of their own. rig.ssh("alice", ...) signs in through sshd and PAM. 127.0.0.1 is the rig's own: rig.curl asks there.
-Nothing is left of it: what is written inside goes into memory and ends with it."""
+Nothing is left of it: what is written inside goes into memory and ends with it.
+
+Two kinds. Rig() has what "make install" puts there, and no login stack that names us. Rig(packages=True), the fixture
+packaged_rig, has our Debian packages, installed by dpkg before it was booted: their units, enabled, their user, and PAM as
+pam-auth-update made it. The .deb files are in its folder /packages. tests/rig/packages keeps that Debian, so that it boots as
+fast as the other; it is made anew when the tree has changed."""
 import functools
 import json
 import os
@@ -45,6 +50,25 @@ def unavailable():
     return None
 
 
+@functools.cache
+def packages_unavailable():
+    """Why there can be no rig with packages here; None. Where they are older than the tree they are made anew."""
+    why = unavailable()
+    if why:
+        return why
+    r = subprocess.run([f"{TOP}/tests/rig/packages", BUILD], env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert r.returncode == 0, r.stdout + r.stderr
+    try:
+        with open(f"{BUILD}/rig/packages-unavailable", encoding="utf-8") as f:
+            return f.read().strip()
+    except FileNotFoundError:
+        return None
+
+
+def clean_environment():
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+
+
 class User:
     """A user of the rig whose manager runs."""
 
@@ -76,28 +100,32 @@ class User:
 
 
 class Rig:
-    def __init__(self):
+    def __init__(self, packages=False):
         self.folder = tempfile.mkdtemp(prefix="vkr-", dir="/tmp")
         self.name = f"vkr{secrets.token_hex(4)}"
         self.leader = None
         self.proc = None
         try:
-            self._install()
+            self._unpack("packages" if packages else "rootfs")
+            if not packages:
+                self._install()
             self._boot()
         except BaseException:
             self.close()
             raise
 
-    def _install(self):
+    def _unpack(self, which):
         lower = f"{self.folder}/lower"
         for d in ("rootfs", "ours"):
             os.makedirs(f"{lower}/{d}")
         for d in ("upper", "root"):
             os.mkdir(f"{self.folder}/{d}")
         os.chmod(self.folder, 0o755)
-        subprocess.run(["tar", "-C", f"{lower}/rootfs", "-xpf", f"{BUILD}/rig/rootfs.tar"], check=True)
-        env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
-        r = subprocess.run(["make", "-s", "-C", TOP, "install", f"DESTDIR={lower}/ours", f"B={BUILD}"], env=env, capture_output=True, text=True, check=False)
+        subprocess.run(["tar", "-C", f"{lower}/rootfs", "-xpf", f"{BUILD}/rig/{which}.tar"], check=True)
+
+    def _install(self):
+        lower = f"{self.folder}/lower"
+        r = subprocess.run(["make", "-s", "-C", TOP, "install", f"DESTDIR={lower}/ours", f"B={BUILD}"], env=clean_environment(), capture_output=True, text=True, check=False)
         assert r.returncode == 0, r.stderr
         # as a package's script would; the folders are made at boot
         r = subprocess.run(["chroot", f"{lower}/rootfs", "systemd-sysusers", "-"], input=self._read(f"{lower}/ours/usr/lib/sysusers.d/valetkey.conf"),
