@@ -22,7 +22,7 @@ void findings_deinit(struct findings *f)
         f->list = NULL;
 }
 
-static json_t *text_json(const char *format, va_list ap)
+_printf_(1, 0) static json_t *text_json(const char *format, va_list ap)
 {
         char raw[2048], clean[2048];
         int n = vsnprintf(raw, sizeof raw, format, ap);
