@@ -12,6 +12,7 @@
 #include "parting.h"
 #include "roles.h"
 #include "sign_in.h"
+#include "sign_in_notice.h"
 #include "store.h"
 
 #define LOOK_EVERY_MS        INT64_C(1000)
@@ -43,7 +44,8 @@ struct broker {
         const struct broker_events *events;
         void *arg;
         struct broker_endpoint endpoint;
-        struct id_token_file *id_token; // NULL: no identity has one
+        struct id_token_file *id_token;  // NULL: no identity has one
+        struct sign_in_notices *notices; // NULL: not wanted
 };
 
 // ---- what roles tell
@@ -57,11 +59,24 @@ static void on_rotated(struct role *r, void *arg)
                 b->events->role_rotated(r, b->arg);
 }
 
+static void tell_of_need(struct broker *b, const struct role *r)
+{
+        const char *text, *request_id;
+        struct keeper *k;
+
+        if (role_get_state(r) != ROLE_NEEDS_LOGIN ||
+                broker_find_identity(b, role_get_config(r)->identity, &k, NULL) != OUTCOME_OK)
+                return;
+        role_get_last_error(r, &text, &request_id);
+        broker_sign_in_needed(b, k, text);
+}
+
 static void on_role_changed(struct role *r, void *arg)
 {
         struct broker *b = arg;
 
         store_save_soon(b->store);
+        tell_of_need(b, r);
         if (b->events && b->events->role_changed)
                 b->events->role_changed(r, b->arg);
 }
@@ -90,6 +105,7 @@ static void on_granted(struct keeper *k, bool same_person, void *arg)
 {
         struct broker *b = arg;
 
+        sign_in_notices_signed_in(b->notices, k);
         roles_signed_in(b->roles, k, same_person);
         handouts_grant_new(b->handouts, keeper_get_config(k)->name, same_person);
 }
@@ -120,6 +136,8 @@ static void on_ends_soon(struct keeper *k, void *arg)
 {
         struct broker *b = arg;
 
+        sign_in_notices_need(b->notices, k, SIGN_IN_WILL_END,
+                "Programs get no more AWS credentials then, until somebody signs in again.");
         if (b->events && b->events->grant_ends_soon)
                 b->events->grant_ends_soon(k, b->arg);
 }
@@ -129,6 +147,8 @@ static void on_identity_changed(struct keeper *k, void *arg)
         struct broker *b = arg;
 
         id_token_file_look(b->id_token, k);
+        if (keeper_get_state(k) == KEEPER_NEEDS_LOGIN)
+                broker_sign_in_needed(b, k, keeper_get_reason(k));
         if (b->events && b->events->identity_changed)
                 b->events->identity_changed(k, b->arg);
 }
@@ -188,7 +208,22 @@ static void on_claimed(struct grant *g, void *arg)
         keeper_put(k, g);
 }
 
-// ---- what doors ask
+// ---- what doors tell and ask
+
+void broker_sign_in_needed(struct broker *b, const struct keeper *k, const char *text)
+{
+        sign_in_notices_need(b->notices, k, SIGN_IN_NEEDED, text);
+}
+
+void broker_person_is_here(struct broker *b)
+{
+        sign_in_notices_person(b->notices);
+}
+
+void broker_person_signs_out(struct broker *b, const struct keeper *k)
+{
+        sign_in_notices_signed_out(b->notices, k);
+}
 
 void broker_listen(struct broker *b, const struct broker_events *events, void *arg)
 {
@@ -351,6 +386,8 @@ void broker_set_in_session(struct broker *b, bool is)
         if (is == b->in_session)
                 return;
         b->in_session = is;
+        if (is)
+                sign_in_notices_anew(b->notices);
         store_save_soon(b->store);
 }
 
@@ -501,6 +538,8 @@ int broker_new(struct broker **ret, const struct broker_options *o)
                 r = claims_new(&b->claims, o->loop, o->claim_path, o->server_uid, &events, b);
         if (r == 0)
                 r = make_identities(b, o->matching);
+        if (r == 0 && !o->config->no_sign_in_notices)
+                r = sign_in_notices_new(&b->notices, o->loop, b->keepers, b->n_identities);
         if (r == 0)
                 r = make_roles(b);
         if (r == 0 && o->state)
@@ -524,6 +563,7 @@ struct broker *broker_free(struct broker *b)
         b->store = store_free(b->store);
         b->id_token = id_token_file_free(b->id_token);
         b->handouts = handouts_free(b->handouts);
+        b->notices = sign_in_notices_free(b->notices);
         roles_free(b->roles);
         for (size_t i = 0; i < b->n_identities; i++) {
                 parting_free(b->identities[i].parting);

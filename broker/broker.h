@@ -43,6 +43,12 @@ struct broker_endpoint {
 void broker_set_endpoint(struct broker *b, const struct broker_endpoint *e);
 const struct broker_endpoint *broker_get_endpoint(const struct broker *b);
 
+// For notices on the desktop (sign_in_notice.h): a program had to be told that identity k is not signed in; a person is at a terminal
+// and is told there; a person signs out.
+void broker_sign_in_needed(struct broker *b, const struct keeper *k, const char *text);
+void broker_person_is_here(struct broker *b);
+void broker_person_signs_out(struct broker *b, const struct keeper *k);
+
 struct loop *broker_loop(struct broker *b);
 const struct config *broker_config(const struct broker *b);
 struct handouts;

@@ -280,8 +280,12 @@ static void describe_program(char *dst, size_t n, const struct caller *who)
 static int ask_desktop(struct matter *m)
 {
         char program[320], summary[128], body[512], a_while[64];
-        const struct desktop_text t = {
-                .summary = summary, .body = body, .a_while = m->a_while_s ? a_while : NULL};
+        const struct desktop_text t = {.summary = summary,
+                .body = body,
+                .yes = "Allow once",
+                .no = "Deny",
+                .a_while = m->a_while_s ? a_while : NULL,
+                .urgent = true};
 
         describe_program(program, sizeof program, &m->who);
         describe_time(a_while, sizeof a_while, m->a_while_s);

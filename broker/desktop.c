@@ -32,7 +32,8 @@ struct desktop_question {
         DBusPendingCall *call; // GetCapabilities or Notify
         struct timer *later;   // an answer is told from the loop
         enum desktop_answer answer;
-        char summary[TEXT_MAX], body[TEXT_MAX], a_while[64];
+        char summary[TEXT_MAX], body[TEXT_MAX], yes[64], no[64], a_while[64];
+        bool urgent;
         char once_key[KEY_LEN + 1], while_key[KEY_LEN + 1], no_key[KEY_LEN + 1];
         uint32_t id;  // of the notification; 0: none yet
         char *shower; // the connection that shows it
@@ -166,6 +167,11 @@ static int connect_bus(struct desktop *d)
         return 0;
 }
 
+DBusConnection *desktop_connection(struct desktop *d)
+{
+        return connect_bus(d) == 0 ? bus_connection(d->bus) : NULL;
+}
+
 // ---- messages
 
 static DBusMessage *new_call(const char *member)
@@ -286,13 +292,15 @@ static void on_capabilities(DBusPendingCall *pending _unused_, void *arg)
 {
         struct desktop_question *q = arg;
         DBusMessage *m = take_reply(q);
-        const char *const actions[] = {q->once_key, "Allow once", q->no_key, "Deny",
-                q->a_while[0] ? q->while_key : NULL, q->a_while, NULL};
+        const char *const actions[] = {
+                q->once_key, q->yes, q->no_key, q->no, q->a_while[0] ? q->while_key : NULL, q->a_while, NULL};
         bool can = has_actions(m);
 
         if (m)
                 dbus_message_unref(m);
-        if (!can || !send_call(q, new_notification(q->summary, q->body, actions, URGENT, 0), on_shown))
+        if (!can ||
+                !send_call(q, new_notification(q->summary, q->body, actions, q->urgent ? URGENT : NORMAL, 0),
+                        on_shown))
                 end_with(q, DESKTOP_NOBODY);
 }
 
@@ -318,7 +326,10 @@ int desktop_ask(struct desktop_question **ret, struct desktop *d, const struct d
         }
         plain(q->summary, sizeof q->summary, t->summary);
         plain(q->body, sizeof q->body, t->body);
+        plain(q->yes, sizeof q->yes, t->yes);
+        plain(q->no, sizeof q->no, t->no);
         plain(q->a_while, sizeof q->a_while, t->a_while);
+        q->urgent = t->urgent;
         q->next = d->questions;
         q->link = &d->questions;
         if (q->next)

@@ -338,6 +338,9 @@ static void on_signed_in(void *arg, const struct keeper_token *t)
         const struct handout_request q = request_of(h);
 
         h->sign_in = keeper_waiter_free(h->sign_in);
+        if (t->outcome == OUTCOME_NEEDS_LOGIN)
+                broker_sign_in_needed(
+                        h->broker, broker_get_claims_keeper(h->broker, h->n_awaited), t->err.text);
         if (t->outcome != OUTCOME_OK)
                 h->n_awaited++;
         if (begin(h, &q) < 0) {

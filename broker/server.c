@@ -190,6 +190,13 @@ static void on_person_answer(struct conn *c, const struct frame *f)
                 answer == ANSWER_A_WHILE);
 }
 
+// Somebody who sits at a terminal, and is told there what lacks. A sandboxed program's word does not count.
+static void note_person(struct conn *c)
+{
+        if (!caller_is_sandboxed(&c->caller))
+                broker_person_is_here(c->server->broker);
+}
+
 static void on_get_credentials(struct conn *c, const struct frame *f)
 {
         struct role_answer a;
@@ -208,6 +215,7 @@ static void on_get_credentials(struct conn *c, const struct frame *f)
         q.by_name = name[0] != 0;
         q.min_ttl_s = min_ttl;
         if (interactive) {
+                note_person(c);
                 q.interactive = true;
                 q.ask = on_question;
                 q.deadline_ms = PERSON_MS;
@@ -364,6 +372,7 @@ static void on_login(struct conn *c, const struct frame *f)
                 send_error(c, OUTCOME_INVALID_REQUEST, "the sign-in that is asked for makes no sense", NULL);
                 return;
         }
+        note_person(c);
         k = identity_of(c, f);
         r = k ? sign_in_join(&c->watch, k, &wish, &events, c) : 0;
         if (r < 0 && wish.flow == SIGN_IN_BROWSER) {

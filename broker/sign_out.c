@@ -54,6 +54,8 @@ static void begin_one(struct broker *b, enum sign_out_cause cause, struct keeper
         if (cause == SIGN_OUT_SESSIONS && conf->logout == LOGOUT_KEEP && keeper_get_grant(k))
                 log_event(LOG_E_WARNING, "grant.not_kept", "identity=%s hint=%s", conf->name,
                         "logout = keep needs a user who lingers: loginctl enable-linger");
+        if (cause == SIGN_OUT_PERSON)
+                broker_person_signs_out(b, k);
         if (cause == SIGN_OUT_STOP)
                 parting_close(p);
         parting_begin(p, &ways);

@@ -145,6 +145,7 @@ struct config {
         size_t n_roles;
         struct config_role **by_name; // the same roles in order of their names
         char *default_role; // NULL; of the configuration or, where an identity has roles_claim, of a claim
+        bool no_sign_in_notices;      // a person is not told on the desktop that somebody should sign in
         struct config_shared *shared; // what roles that a claim names are made of
         struct config_app *apps;
         size_t n_apps;

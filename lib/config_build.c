@@ -355,11 +355,12 @@ static int finish_signin(struct builder *b)
         return 0;
 }
 
-static int finish_default_role(struct builder *b)
+static int finish_defaults(struct builder *b)
 {
         const struct draft_section *s = draft_find(b->draft, CONFIG_DEFAULTS, NULL);
         const struct config_role *r;
 
+        b->c->no_sign_in_notices = b->c->shared->defaults.notify_sign_in == CONFIG_NO;
         b->c->default_role = TAKE_PTR(b->c->shared->defaults.default_role);
         if (!b->c->default_role)
                 return 0;
@@ -400,7 +401,7 @@ static int finish(struct builder *b)
                 r = build_groups(b);
         if (r == 0)
                 r = build_services(b);
-        return r < 0 ? err_trace(r) : finish_default_role(b);
+        return r < 0 ? err_trace(r) : finish_defaults(b);
 }
 
 static void builder_deinit(struct builder *b)

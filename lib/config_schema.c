@@ -383,6 +383,7 @@ static const struct config_key keys[] = {
         D("use_fips_endpoint",           use_fips,                    false, false, set_choice),
         D("use_dualstack_endpoint",      use_dual_stack,              false, false, set_choice),
         D("default_role",                default_role,                false, false, set_reference),
+        D("notify_sign_in",              notify_sign_in,              false, false, set_choice),
         D("user_identities",             user_identities,             true,  false, set_bool),
 
         I("type",                        type,                        false, false, set_type),

@@ -26,7 +26,7 @@ enum config_kind {
 struct config_defaults {
         int64_t duration_s; // 0: not said
         char *region, *sts_region, *sts_endpoint, *ca_file, *session_name, *default_role;
-        enum config_choice use_fips, use_dual_stack;
+        enum config_choice use_fips, use_dual_stack, notify_sign_in;
         bool user_identities;
 };
 

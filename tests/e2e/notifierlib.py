@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A desktop that shows notifications, played on a private bus: what it is asked to show comes out as JSON, one a line, and what it
-reads on stdin it does: "invoke ID KEY", "close ID REASON", "forge ID KEY" (the same signal from another connection)."""
+reads on stdin it does: "invoke ID KEY", "close ID REASON", "forge ID KEY" (the same signal from another connection). It can also be
+what opens a browser: the portal, or a systemd that starts units."""
 import json
 import os
 import queue
@@ -12,8 +13,8 @@ NAME, PATH = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
 
 
 class Notifier:
-    def __init__(self, address, capabilities=("actions", "body")):
-        self.proc = subprocess.Popen([sys.executable, __file__, address, *capabilities], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, address, capabilities=("actions", "body"), opens=()):
+        self.proc = subprocess.Popen([sys.executable, __file__, address, ",".join(capabilities), ",".join(opens)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -24,7 +25,7 @@ class Notifier:
             self.lines.put(json.loads(line))
 
     def next(self, timeout=15):
-        """The next thing it was told: {"show": {…}} or {"closed": id}."""
+        """The next thing it was told: {"show": {…}}, {"closed": id}, {"open": uri} or {"unit": name, "properties": {…}}."""
         return self.lines.get(timeout=timeout)
 
     def nothing(self, timeout=0.5):
@@ -47,7 +48,7 @@ class Notifier:
         self.proc.wait(timeout=10)
 
 
-def main(address, capabilities):
+def main(address, capabilities, opens):
     import dbus  # pylint: disable=import-outside-toplevel
     import dbus.bus
     import dbus.lowlevel
@@ -80,9 +81,35 @@ def main(address, capabilities):
         def CloseNotification(self, number):
             tell(closed=int(number))
 
-    service = Service(bus, PATH)
-    name = dbus.service.BusName(NAME, bus)
-    assert service and name
+    class Portal(dbus.service.Object):
+        @dbus.service.method("org.freedesktop.portal.OpenURI", in_signature="ssa{sv}", out_signature="o")
+        def OpenURI(self, parent, uri, options):
+            assert not parent and not options
+            tell(open=str(uri))
+            return dbus.ObjectPath("/org/freedesktop/portal/desktop/request/1/t")
+
+    class Systemd(dbus.service.Object):
+        @dbus.service.method("org.freedesktop.systemd1.Manager", in_signature="as")
+        def SetEnvironment(self, names):
+            pass
+
+        @dbus.service.method("org.freedesktop.systemd1.Manager", in_signature="as")
+        def UnsetEnvironment(self, names):
+            pass
+
+        @dbus.service.method("org.freedesktop.systemd1.Manager", in_signature="ssa(sv)a(sa(sv))", out_signature="o")
+        def StartTransientUnit(self, unit, mode, properties, aux):
+            assert mode == "fail" and not aux
+            start = next(v for k, v in properties if k == "ExecStart")
+            tell(unit=str(unit), properties={str(k): str(v) for k, v in properties if k != "ExecStart"},
+                 start=[[str(path), [str(a) for a in argv], bool(ignore)] for path, argv, ignore in start])
+            return dbus.ObjectPath("/org/freedesktop/systemd1/job/1")
+
+    kept = [Service(bus, PATH), dbus.service.BusName(NAME, bus)]
+    if "portal" in opens:
+        kept += [Portal(bus, "/org/freedesktop/portal/desktop"), dbus.service.BusName("org.freedesktop.portal.Desktop", bus)]
+    if "systemd" in opens:
+        kept += [Systemd(bus, "/org/freedesktop/systemd1"), dbus.service.BusName("org.freedesktop.systemd1", bus)]
 
     def signal(connection, member, signature, *args):
         message = dbus.lowlevel.SignalMessage(PATH, NAME, member)
@@ -108,4 +135,4 @@ def main(address, capabilities):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], [w for w in sys.argv[2].split(",") if w], sys.argv[3].split(","))
