@@ -91,31 +91,38 @@ uint32_t table_bucket_crc(uint32_t i, uint32_t n, uint64_t off, const uint8_t *s
         return table_crc(table_crc(0, b, sizeof b), slots, (size_t)n * TABLE_SLOT_SIZE);
 }
 
-static void put_section(uint8_t *p, uint32_t id, const struct table_section *s)
+// The sections of the users always, those of groups where there is one.
+static bool is_there(const struct table *t, int id)
 {
-        table_put32(p, id);
-        table_put32(p + 4, s->n);
-        table_put64(p + 8, s->off);
-        table_put64(p + 16, s->len);
+        if (id <= TABLE_SECTION_BY_UID)
+                return true;
+        return t->section[id <= TABLE_SECTION_BY_MEMBER ? TABLE_SECTION_GROUPS : id].len > 0;
 }
 
 size_t table_header_encode(uint8_t *p, const struct table *t, uint64_t file_len)
 {
-        size_t n = TABLE_HEADER_FIXED + 3 * TABLE_SECTION_SIZE;
+        size_t n = TABLE_HEADER_FIXED;
+        uint32_t n_sections = 0;
 
+        for (int id = 1; id < TABLE_SECTIONS; id++)
+                if (is_there(t, id)) {
+                        table_put32(p + n, (uint32_t)id);
+                        table_put32(p + n + 4, t->section[id].n);
+                        table_put64(p + n + 8, t->section[id].off);
+                        table_put64(p + n + 16, t->section[id].len);
+                        n += TABLE_SECTION_SIZE;
+                        n_sections++;
+                }
         memcpy(p, TABLE_MAGIC, 8);
         table_put32(p + 8, TABLE_VERSION);
         table_put32(p + 12, (uint32_t)n + 4);
         table_put32(p + 16, t->kind);
-        table_put32(p + 20, 3);
+        table_put32(p + 20, n_sections);
         table_put64(p + 24, file_len);
         table_put64(p + 32, t->serial);
         table_put32(p + 40, t->n_users);
         table_put32(p + 44, t->seed);
         table_put64(p + 48, (uint64_t)t->max_offline_age_s);
-        put_section(p + 56, TABLE_SECTION_USERS, &t->users);
-        put_section(p + 80, TABLE_SECTION_BY_NAME, &t->by_name);
-        put_section(p + 104, TABLE_SECTION_BY_UID, &t->by_uid);
         table_put32(p + n, table_crc(0, p, n));
         return n + 4;
 }
@@ -125,6 +132,33 @@ static bool index_fits(const struct table_section *s, uint32_t n_entries)
 {
         return s->n >= 1 && (s->n & (s->n - 1)) == 0 && s->n <= 2 * TABLE_USERS_MAX &&
                s->len == (uint64_t)s->n * TABLE_BUCKET_SIZE + (uint64_t)n_entries * TABLE_SLOT_SIZE;
+}
+
+static bool sections_fit(const struct table *t, uint32_t seen)
+{
+        const uint32_t users = 1u << TABLE_SECTION_USERS | 1u << TABLE_SECTION_BY_NAME |
+                               1u << TABLE_SECTION_BY_UID,
+                       groups = 1u << TABLE_SECTION_GROUPS | 1u << TABLE_SECTION_BY_GROUP_NAME |
+                                1u << TABLE_SECTION_BY_GID | 1u << TABLE_SECTION_MEMBERSHIPS |
+                                1u << TABLE_SECTION_BY_MEMBER;
+        const struct table_section *s = t->section;
+
+        if ((seen & users) != users || s[TABLE_SECTION_USERS].n != t->n_users ||
+                !index_fits(&s[TABLE_SECTION_BY_NAME], t->n_users) ||
+                !index_fits(&s[TABLE_SECTION_BY_UID], t->kind == TABLE_FEDERATED ? t->n_users : 0))
+                return false;
+        if (t->kind != TABLE_FEDERATED)
+                return seen == users; // local users' groups are not ours to tell
+        if (s[TABLE_SECTION_NEWCOMERS].n > TABLE_NEWCOMERS_MAX ||
+                s[TABLE_SECTION_NEWCOMERS].len > TABLE_NEWCOMERS_LEN_MAX)
+                return false;
+        if (!(seen & groups))
+                return true;
+        return (seen & groups) == groups && s[TABLE_SECTION_GROUPS].n <= TABLE_GROUPS_MAX &&
+               s[TABLE_SECTION_MEMBERSHIPS].n <= t->n_users &&
+               index_fits(&s[TABLE_SECTION_BY_GROUP_NAME], s[TABLE_SECTION_GROUPS].n) &&
+               index_fits(&s[TABLE_SECTION_BY_GID], s[TABLE_SECTION_GROUPS].n) &&
+               index_fits(&s[TABLE_SECTION_BY_MEMBER], s[TABLE_SECTION_MEMBERSHIPS].n);
 }
 
 bool table_header_decode(struct table *ret, const uint8_t *p, size_t n, uint64_t file_len)
@@ -156,18 +190,14 @@ bool table_header_decode(struct table *ret, const uint8_t *p, size_t n, uint64_t
 
                 if (x.off < len || x.off > file_len || x.len > file_len - x.off)
                         return false;
-                if (id < TABLE_SECTION_USERS || id > TABLE_SECTION_BY_UID)
+                if (id < TABLE_SECTION_USERS || id >= TABLE_SECTIONS)
                         continue;
                 if (seen & 1u << id)
                         return false;
                 seen |= 1u << id;
-                *(id == TABLE_SECTION_USERS           ? &t.users
-                        : id == TABLE_SECTION_BY_NAME ? &t.by_name
-                                                      : &t.by_uid) = x;
+                t.section[id] = x;
         }
-        if (seen != (1u << TABLE_SECTION_USERS | 1u << TABLE_SECTION_BY_NAME | 1u << TABLE_SECTION_BY_UID) ||
-                t.users.n != t.n_users || !index_fits(&t.by_name, t.n_users) ||
-                !index_fits(&t.by_uid, t.kind == TABLE_FEDERATED ? t.n_users : 0))
+        if (!sections_fit(&t, seen))
                 return false;
         *ret = t;
         return true;
@@ -192,7 +222,7 @@ static bool is_field(const char *s)
         return true;
 }
 
-static bool id_is_ours(uint32_t id)
+bool table_id_is_ours(uint32_t id)
 {
         return id >= TABLE_UID_MIN && id <= TABLE_UID_MAX;
 }
@@ -201,8 +231,8 @@ const char *table_user_check(const struct table_user *u, enum table_kind kind)
 {
         if (!name_is_valid_user(u->name, strlen(u->name)))
                 return "the name is not a valid user name";
-        if (kind == TABLE_FEDERATED && (!id_is_ours(u->uid) || !id_is_ours(u->gid)))
-                return "uid and gid must be from 1879048192 to 2147483646";
+        if (kind == TABLE_FEDERATED && (!table_id_is_ours(u->uid) || !table_id_is_ours(u->gid)))
+                return "uid and gid must be from 1879048192 to 2147483645";
         if (kind == TABLE_LOCAL && (u->uid != TABLE_UID_NONE || u->gid != TABLE_UID_NONE))
                 return "a local user's ids stand in /etc/passwd, not here";
         if (u->flags & ~(uint32_t)TABLE_FLAGS_KNOWN)

@@ -36,8 +36,7 @@ const char *table_result_text(int r)
         }
 }
 
-// 0; TABLE_E_CORRUPT when the file ends early.
-static int read_at(int fd, void *dst, size_t n, uint64_t off)
+int table_read_at(int fd, void *dst, size_t n, uint64_t off)
 {
         uint8_t *p = dst;
 
@@ -104,7 +103,7 @@ int table_attach(struct table *t, int fd, enum table_kind kind)
         if (st.st_size < (off_t)TABLE_HEADER_MIN || (uint64_t)st.st_size > TABLE_FILE_MAX)
                 return TABLE_E_CORRUPT;
         n = st.st_size < (off_t)sizeof header ? (size_t)st.st_size : sizeof header;
-        r = read_at(fd, header, n, 0);
+        r = table_read_at(fd, header, n, 0);
         if (r != 0)
                 return r;
         if (!table_header_decode(t, header, n, (uint64_t)st.st_size) || t->kind != kind) {
@@ -139,24 +138,25 @@ void table_close(struct table *t)
 // Reads the record at off, wherever off came from. *ret_len is its length.
 static int read_record(const struct table *t, uint64_t off, struct table_user *ret, uint32_t *ret_len)
 {
+        const struct table_section *users = &t->section[TABLE_SECTION_USERS];
         uint8_t p[TABLE_RECORD_MAX];
-        uint64_t end = t->users.off + t->users.len;
+        uint64_t end = users->off + users->len;
         uint32_t len;
         size_t n;
         int r;
 
-        if (off < t->users.off || off > end || end - off < TABLE_RECORD_MIN)
+        if (off < users->off || off > end || end - off < TABLE_RECORD_MIN)
                 return TABLE_E_CORRUPT;
         // One read takes the whole of a record of the usual length.
         n = end - off < 512 ? (size_t)(end - off) : 512;
-        r = read_at(t->fd, p, n, off);
+        r = table_read_at(t->fd, p, n, off);
         if (r != 0)
                 return r;
         len = table_get32(p);
         if (len < TABLE_RECORD_MIN || len > TABLE_RECORD_MAX || len > end - off)
                 return TABLE_E_CORRUPT;
         if (len > n) {
-                r = read_at(t->fd, p + n, len - n, off + n);
+                r = table_read_at(t->fd, p + n, len - n, off + n);
                 if (r != 0)
                         return r;
         }
@@ -173,7 +173,7 @@ static int read_bucket(
         uint8_t b[TABLE_BUCKET_SIZE];
         uint64_t off, first = s->off + (uint64_t)s->n * TABLE_BUCKET_SIZE, end = s->off + s->len;
         uint32_t n;
-        int r = read_at(t->fd, b, sizeof b, s->off + (uint64_t)i * TABLE_BUCKET_SIZE);
+        int r = table_read_at(t->fd, b, sizeof b, s->off + (uint64_t)i * TABLE_BUCKET_SIZE);
 
         if (r != 0)
                 return r;
@@ -181,7 +181,7 @@ static int read_bucket(
         off = table_get64(b + 8);
         if (n > TABLE_SLOTS_MAX || off < first || off > end || end - off < (uint64_t)n * TABLE_SLOT_SIZE)
                 return TABLE_E_CORRUPT;
-        r = read_at(t->fd, slots, (size_t)n * TABLE_SLOT_SIZE, off);
+        r = table_read_at(t->fd, slots, (size_t)n * TABLE_SLOT_SIZE, off);
         if (r != 0)
                 return r;
         if (table_get32(b) != table_bucket_crc(i, n, off, slots))
@@ -190,55 +190,65 @@ static int read_bucket(
         return 0;
 }
 
-// Exactly one of name and uid is looked for.
-static int find(const struct table *t, const struct table_section *s, uint32_t hash, const char *name,
-        uint32_t uid, struct table_user *ret)
+int table_probe(const struct table *t, const struct table_section *index, uint32_t hash,
+        uint64_t ret[TABLE_SLOTS_MAX], uint32_t *ret_n)
 {
         uint8_t slots[TABLE_SLOTS_MAX * TABLE_SLOT_SIZE];
+        uint32_t n;
+        int r;
+
+        *ret_n = 0;
+        if (index->n == 0)
+                return 0; // a section that is not there
+        r = read_bucket(t, index, hash & (index->n - 1), slots, &n);
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                if (table_get32(slots + i * TABLE_SLOT_SIZE) == hash)
+                        ret[(*ret_n)++] = table_get64(slots + i * TABLE_SLOT_SIZE + 4);
+        return r;
+}
+
+// Exactly one of name and uid is looked for.
+static int find(const struct table *t, enum table_section_id index, uint32_t hash, const char *name,
+        uint32_t uid, struct table_user *ret)
+{
+        uint64_t at[TABLE_SLOTS_MAX];
         struct table_user u;
         uint32_t n, len;
-        int r = read_bucket(t, s, hash & (s->n - 1), slots, &n);
+        int r = table_probe(t, &t->section[index], hash, at, &n);
 
-        if (r != 0)
-                return r;
-        for (uint32_t i = 0; i < n; i++) {
-                const uint8_t *slot = slots + i * TABLE_SLOT_SIZE;
-
-                if (table_get32(slot) != hash)
-                        continue;
-                r = read_record(t, table_get64(slot + 4), &u, &len);
-                if (r != 0)
-                        return r;
-                if (name ? strcmp(u.name, name) == 0 : u.uid == uid) {
+        for (uint32_t i = 0; r == 0 && i < n; i++) {
+                r = read_record(t, at[i], &u, &len);
+                if (r == 0 && (name ? strcmp(u.name, name) == 0 : u.uid == uid)) {
                         *ret = u;
                         return 0;
                 }
         }
-        return TABLE_E_NOT_FOUND;
+        return r != 0 ? r : TABLE_E_NOT_FOUND;
 }
 
 int table_find_name(const struct table *t, const char *name, struct table_user *ret)
 {
-        return find(t, &t->by_name, table_hash(t->seed, name, strlen(name)), name, 0, ret);
+        return find(t, TABLE_SECTION_BY_NAME, table_hash(t->seed, name, strlen(name)), name, 0, ret);
 }
 
 int table_find_uid(const struct table *t, uint32_t uid, struct table_user *ret)
 {
-        if (uid < TABLE_UID_MIN || uid > TABLE_UID_MAX)
+        if (!table_id_is_ours(uid))
                 return TABLE_E_NOT_FOUND;
-        return find(t, &t->by_uid, table_hash_uid(t->seed, uid), NULL, uid, ret);
+        return find(t, TABLE_SECTION_BY_UID, table_hash_uid(t->seed, uid), NULL, uid, ret);
 }
 
 int table_next(const struct table *t, uint64_t *cursor, struct table_user *ret)
 {
+        const struct table_section *users = &t->section[TABLE_SECTION_USERS];
         uint32_t len;
         int r;
 
-        if (*cursor == t->users.len)
+        if (*cursor == users->len)
                 return TABLE_E_NOT_FOUND;
-        if (*cursor > t->users.len)
+        if (*cursor > users->len)
                 return TABLE_E_CORRUPT;
-        r = read_record(t, t->users.off + *cursor, ret, &len);
+        r = read_record(t, users->off + *cursor, ret, &len);
         if (r == 0)
                 *cursor += len;
         return r;

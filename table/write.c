@@ -7,44 +7,15 @@
 // The lock is a file of mode 0600: a lock that everybody can open is a lock that everybody can hold. When
 // root edits valetkeyd's table, what it creates is given to the owner of the folder, so that the daemon can
 // go on.
-#include "write.h"
-
-#include "format.h"
-#include "write_index.h"
+#include "write_edit.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-struct entry {
-        const uint8_t *rec;
-        uint32_t len;
-        bool owned;
-};
-
-struct table_edit {
-        enum table_kind kind;
-        char base[NAME_MAX + 1];
-        struct stat dir_st;
-        int dir_fd, lock_fd;
-        uint64_t serial;
-        int64_t max_offline_age_s;
-        uint8_t *blob;
-        struct entry *e;
-        size_t n, cap;
-};
-
-struct view {
-        const uint8_t *p;
-        size_t n;
-};
 
 // The i-th string of a record that has been verified.
 static struct view record_string(const struct entry *e, int i)
@@ -56,12 +27,17 @@ static struct view record_string(const struct entry *e, int i)
         return (struct view){e->rec + o, table_get16(e->rec + 36 + 2 * i)};
 }
 
-static uint32_t record_uid(const struct entry *e)
+struct view entry_name(const struct entry *e)
+{
+        return record_string(e, 0);
+}
+
+uint32_t entry_uid(const struct entry *e)
 {
         return table_get32(e->rec + 8);
 }
 
-static int view_cmp(struct view a, struct view b)
+int view_cmp(struct view a, struct view b)
 {
         int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
 
@@ -138,13 +114,14 @@ static int append(struct table_edit *e, const uint8_t *rec, uint32_t len, bool o
                 e->e = more;
                 e->cap = cap;
         }
-        e->e[e->n++] = (struct entry){rec, len, owned};
+        e->e[e->n++] = (struct entry){.rec = rec, .len = len, .owned = owned};
         return 0;
 }
 
 static int load_users(struct table_edit *e, const struct table *t)
 {
-        size_t done = 0, len = (size_t)t->users.len;
+        const struct table_section *users = &t->section[TABLE_SECTION_USERS];
+        size_t len = (size_t)users->len;
         struct table_user u;
         int r;
 
@@ -153,15 +130,9 @@ static int load_users(struct table_edit *e, const struct table *t)
         e->blob = malloc(len ? len : 1);
         if (!e->blob)
                 return -ENOMEM;
-        while (done < len) {
-                ssize_t k = pread(t->fd, e->blob + done, len - done, (off_t)(t->users.off + done));
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k <= 0)
-                        return k < 0 ? -errno : TABLE_E_CORRUPT;
-                done += (size_t)k;
-        }
+        r = table_read_at(t->fd, e->blob, len, users->off);
+        if (r != 0)
+                return r;
         for (size_t o = 0; o < len;) {
                 uint32_t n = len - o < TABLE_RECORD_MIN ? 0 : table_get32(e->blob + o);
 
@@ -191,7 +162,12 @@ int table_edit_begin(struct table_edit **ret, const char *path, enum table_kind 
                 r = take_lock(e, wait_ms);
         if (r == 0) {
                 r = table_open(&t, path, kind, owners, n_owners);
-                r = r == 0 ? load_users(e, &t) : r == TABLE_E_MISSING ? 0 : r;
+                if (r == 0)
+                        r = load_users(e, &t);
+                else if (r == TABLE_E_MISSING)
+                        r = 0;
+                if (r == 0 && t.fd >= 0)
+                        r = groups_load(e, &t);
                 table_close(&t);
         }
         if (r != 0) {
@@ -202,19 +178,20 @@ int table_edit_begin(struct table_edit **ret, const char *path, enum table_kind 
         return 0;
 }
 
-static struct entry *find(const struct table_edit *e, const char *name)
+struct entry *edit_find(const struct table_edit *e, const char *name)
 {
         struct view want = {(const uint8_t *)name, strlen(name)};
 
-        for (size_t i = 0; i < e->n; i++)
-                if (view_cmp(record_string(&e->e[i], 0), want) == 0)
-                        return &e->e[i];
+        // From the end: whoever was added last is changed next.
+        for (size_t i = e->n; i > 0; i--)
+                if (view_cmp(entry_name(&e->e[i - 1]), want) == 0)
+                        return &e->e[i - 1];
         return NULL;
 }
 
 int table_edit_get(const struct table_edit *e, const char *name, struct table_user *ret)
 {
-        const struct entry *x = find(e, name);
+        const struct entry *x = edit_find(e, name);
 
         if (!x)
                 return TABLE_E_NOT_FOUND;
@@ -259,7 +236,7 @@ static void release(struct entry *x)
 
 int table_edit_replace(struct table_edit *e, const struct table_user *u)
 {
-        struct entry *x = find(e, u->name);
+        struct entry *x = edit_find(e, u->name);
         uint8_t *p;
         uint32_t n;
         int r;
@@ -270,17 +247,20 @@ int table_edit_replace(struct table_edit *e, const struct table_user *u)
         if (r != 0)
                 return r;
         release(x);
-        *x = (struct entry){p, n, true};
+        x->rec = p;
+        x->len = n;
+        x->owned = true;
         return 0;
 }
 
 int table_edit_remove(struct table_edit *e, const char *name)
 {
-        struct entry *x = find(e, name);
+        struct entry *x = edit_find(e, name);
 
         if (!x)
                 return TABLE_E_NOT_FOUND;
         release(x);
+        free(x->gids);
         memmove(x, x + 1, (size_t)(e->e + e->n - x - 1) * sizeof *x);
         e->n--;
         return 0;
@@ -305,9 +285,12 @@ struct table_edit *table_edit_free(struct table_edit *e)
 {
         if (!e)
                 return NULL;
-        for (size_t i = 0; i < e->n; i++)
+        for (size_t i = 0; i < e->n; i++) {
                 release(&e->e[i]);
+                free(e->e[i].gids);
+        }
         free(e->e);
+        free(e->groups);
         free(e->blob);
         if (e->lock_fd >= 0)
                 close(e->lock_fd);
@@ -321,14 +304,14 @@ struct table_edit *table_edit_free(struct table_edit *e)
 
 static int by_name(const void *a, const void *b)
 {
-        return view_cmp(record_string(*(const struct entry *const *)a, 0),
-                record_string(*(const struct entry *const *)b, 0));
+        return view_cmp(
+                entry_name(*(const struct entry *const *)a), entry_name(*(const struct entry *const *)b));
 }
 
 static int by_uid(const void *a, const void *b)
 {
-        uint32_t x = record_uid(*(const struct entry *const *)a),
-                 y = record_uid(*(const struct entry *const *)b);
+        uint32_t x = entry_uid(*(const struct entry *const *)a),
+                 y = entry_uid(*(const struct entry *const *)b);
 
         return (x > y) - (x < y);
 }
@@ -367,48 +350,95 @@ static int check_duplicates(const struct table_edit *e)
 
 static uint32_t name_hash(const void *arg, uint32_t i, uint32_t seed)
 {
-        struct view name = record_string(&((const struct table_edit *)arg)->e[i], 0);
+        struct view name = entry_name(&((const struct table_edit *)arg)->e[i]);
 
         return table_hash(seed, name.p, name.n);
 }
 
 static uint32_t uid_hash(const void *arg, uint32_t i, uint32_t seed)
 {
-        return table_hash_uid(seed, record_uid(&((const struct table_edit *)arg)->e[i]));
+        return table_hash_uid(seed, entry_uid(&((const struct table_edit *)arg)->e[i]));
 }
 
-static int write_all(FILE *f, const struct table_edit *e, const struct index *names, const struct index *uids,
-        uint32_t seed)
-{
-        struct table t = {.kind = e->kind,
-                .n_users = (uint32_t)e->n,
-                .seed = seed,
-                .serial = e->serial + 1,
-                .max_offline_age_s = e->max_offline_age_s};
-        uint8_t header[TABLE_HEADER_MAX];
-        size_t header_len = table_header_encode(header, &t, 0);
-        uint64_t *offsets = malloc((e->n ? e->n : 1) * sizeof *offsets), at = header_len;
+// All that is laid out before anything is written.
+struct layout {
+        uint32_t seed;
+        struct index names, uids;
+        struct group_sections groups;
+};
 
-        if (!offsets)
-                return -ENOMEM;
-        t.users = (struct table_section){.n = t.n_users, .off = at};
+static void layout_deinit(struct layout *l)
+{
+        index_deinit(&l->names);
+        index_deinit(&l->uids);
+        group_sections_deinit(&l->groups);
+}
+
+// Deinit in either case.
+static int layout_new(struct layout *l, const struct table_edit *e)
+{
+        int r;
+
+        *l = (struct layout){.seed = (uint32_t)e->serial};
+        r = index_new(&l->names, (uint32_t)e->n);
+        if (r == 0)
+                r = index_new(&l->uids, e->kind == TABLE_FEDERATED ? (uint32_t)e->n : 0);
+        if (r == 0)
+                r = group_sections_new(&l->groups, e);
+        if (r != 0)
+                return r;
+        for (int i = 0; i < 100; i++, l->seed++)
+                if (index_fill(&l->names, name_hash, e, l->seed) &&
+                        index_fill(&l->uids, uid_hash, e, l->seed) &&
+                        group_sections_fill(&l->groups, l->seed))
+                        return 0;
+        return -EOVERFLOW;
+}
+
+static uint64_t place_users(
+        struct table *t, const struct table_edit *e, const struct layout *l, uint64_t at, uint64_t *offsets)
+{
+        struct table_section *s = t->section;
+
+        s[TABLE_SECTION_USERS] = (struct table_section){.n = t->n_users, .off = at};
         for (size_t i = 0; i < e->n; i++) {
                 offsets[i] = at;
                 at += e->e[i].len;
         }
-        t.users.len = at - t.users.off;
-        t.by_name = (struct table_section){names->n_buckets, at, index_len(names)};
-        at += t.by_name.len;
-        t.by_uid = (struct table_section){uids->n_buckets, at, index_len(uids)};
-        at += t.by_uid.len;
+        s[TABLE_SECTION_USERS].len = at - s[TABLE_SECTION_USERS].off;
+        s[TABLE_SECTION_BY_NAME] = (struct table_section){l->names.n_buckets, at, index_len(&l->names)};
+        at += s[TABLE_SECTION_BY_NAME].len;
+        s[TABLE_SECTION_BY_UID] = (struct table_section){l->uids.n_buckets, at, index_len(&l->uids)};
+        return at + s[TABLE_SECTION_BY_UID].len;
+}
+
+static int write_all(FILE *f, const struct table_edit *e, struct layout *l)
+{
+        struct table t = {.kind = e->kind,
+                .n_users = (uint32_t)e->n,
+                .seed = l->seed,
+                .serial = e->serial + 1,
+                .max_offline_age_s = e->max_offline_age_s};
+        uint8_t header[TABLE_HEADER_MAX];
+        size_t header_len;
+        uint64_t *offsets = malloc((e->n ? e->n : 1) * sizeof *offsets), at;
+
+        if (!offsets)
+                return -ENOMEM;
+        // Which sections there are says how long the header is, and that where they are.
+        group_sections_place(&l->groups, &t, 0);
+        header_len = table_header_encode(header, &t, 0);
+        at = place_users(&t, e, l, header_len, offsets);
+        at = group_sections_place(&l->groups, &t, at);
         table_header_encode(header, &t, at);
 
         errno = 0;
         fwrite(header, header_len, 1, f);
         for (size_t i = 0; i < e->n; i++)
                 fwrite(e->e[i].rec, e->e[i].len, 1, f);
-        index_write(names, f, t.by_name.off, offsets);
-        index_write(uids, f, t.by_uid.off, offsets);
+        index_write(&l->names, f, t.section[TABLE_SECTION_BY_NAME].off, offsets);
+        index_write(&l->uids, f, t.section[TABLE_SECTION_BY_UID].off, offsets);
+        group_sections_write(&l->groups, &t, f);
         free(offsets);
         if (at > TABLE_FILE_MAX)
                 return -EFBIG;
@@ -418,8 +448,7 @@ static int write_all(FILE *f, const struct table_edit *e, const struct index *na
 }
 
 // Writes the new file under its temporary name and makes it durable.
-static int write_file(const struct table_edit *e, const char *tmp, const struct index *names,
-        const struct index *uids, uint32_t seed)
+static int write_file(const struct table_edit *e, const char *tmp, struct layout *l)
 {
         int fd, r;
         FILE *f;
@@ -435,7 +464,7 @@ static int write_file(const struct table_edit *e, const char *tmp, const struct 
                 close(fd);
                 return r;
         }
-        r = write_all(f, e, names, uids, seed);
+        r = write_all(f, e, l);
         if (r == 0)
                 r = give_to_folder(e, fd);
         if (r == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
@@ -447,23 +476,17 @@ static int write_file(const struct table_edit *e, const char *tmp, const struct 
 
 int table_edit_commit(struct table_edit *e)
 {
-        struct index names = {0}, uids = {0};
+        struct layout l = {0};
         char tmp[NAME_MAX + 8];
-        uint32_t seed = (uint32_t)e->serial;
-        bool fits = false;
         int r = check_duplicates(e);
 
         if (r == 0)
-                r = index_new(&names, (uint32_t)e->n);
+                r = groups_check(e);
         if (r == 0)
-                r = index_new(&uids, e->kind == TABLE_FEDERATED ? (uint32_t)e->n : 0);
-        for (int i = 0; r == 0 && !fits && i < 100; i++, seed += !fits)
-                fits = index_fill(&names, name_hash, e, seed) && index_fill(&uids, uid_hash, e, seed);
-        if (r == 0 && !fits)
-                r = -EOVERFLOW;
+                r = layout_new(&l, e);
         snprintf(tmp, sizeof tmp, "%s.new", e->base);
         if (r == 0) {
-                r = write_file(e, tmp, &names, &uids, seed);
+                r = write_file(e, tmp, &l);
                 if (r == 0 && renameat(e->dir_fd, tmp, e->dir_fd, e->base) < 0)
                         r = -errno;
                 if (r != 0)
@@ -473,7 +496,6 @@ int table_edit_commit(struct table_edit *e)
         }
         if (r == 0)
                 e->serial++;
-        index_deinit(&names);
-        index_deinit(&uids);
+        layout_deinit(&l);
         return r;
 }

@@ -16,6 +16,55 @@ static void expect(bool good)
                 abort();
 }
 
+static bool ours(uint32_t id)
+{
+        return id >= TABLE_UID_MIN && id <= TABLE_UID_MAX;
+}
+
+static void look_at_members(const struct table *t, const struct table_group *g)
+{
+        char *names = malloc(g->members_len + 1), **list = calloc(g->n_members + 1, sizeof *list);
+
+        expect(names && list && ours(g->gid));
+        if (g->members_len <= 1 << 20 && table_group_members(t, g, names, list) == 0)
+                for (uint32_t i = 0; i < g->n_members; i++)
+                        expect(strlen(list[i]) < 65 && (i == 0 || strcmp(list[i - 1], list[i]) < 0));
+        free(names);
+        free(list);
+}
+
+static void look_at_groups(const struct table *t)
+{
+        static const char *const names[] = {"admins", "readers", ""};
+        struct table_membership m;
+        struct table_newcomers x;
+        struct table_group g;
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (table_find_group(t, names[i], &g) == 0) {
+                        expect(strcmp(g.name, names[i]) == 0);
+                        look_at_members(t, &g);
+                }
+        for (uint32_t i = 1000; i < 1004; i++)
+                if (table_find_gid(t, TABLE_UID_MIN + i, &g) == 0) {
+                        expect(g.gid == TABLE_UID_MIN + i);
+                        look_at_members(t, &g);
+                }
+        for (uint32_t i = 0; i < 4; i++)
+                if (table_groups_of(t, TABLE_UID_MIN + i, &m) == 0) {
+                        expect(m.uid == TABLE_UID_MIN + i && m.n_gids > 0 &&
+                                m.n_gids <= TABLE_GROUPS_OF_USER_MAX);
+                        for (size_t k = 0; k < m.n_gids; k++)
+                                expect(ours(m.gids[k]));
+                }
+        expect(table_find_gid(t, 0, &g) == TABLE_E_NOT_FOUND && table_groups_of(t, 0, &m) != 0);
+        if (table_newcomers(t, &x) == 0) {
+                expect(x.n <= TABLE_NEWCOMERS_MAX && !table_admits(&x, ""));
+                for (size_t i = 0; i < x.n; i++)
+                        expect(table_pattern_is_valid(x.pattern[i]));
+        }
+}
+
 static void look(const uint8_t *p, size_t n, enum table_kind kind)
 {
         static const char *const names[] = {"alice", "bob", "", "a-name-that-is-as-long-as-names-can-be"};
@@ -34,6 +83,7 @@ static void look(const uint8_t *p, size_t n, enum table_kind kind)
                                 expect(u.uid == TABLE_UID_MIN + i && u.gid >= TABLE_UID_MIN);
                 for (unsigned i = 0; i < 1000 && table_next(&t, &cursor, &u) == 0; i++)
                         expect(!table_user_check(&u, kind));
+                look_at_groups(&t);
         }
         close(fd);
 }
@@ -55,10 +105,58 @@ static void mend_index(uint8_t *p, size_t n, const uint8_t *section)
         }
 }
 
+// Records begin with their length and a CRC-32, of a group's head or of the rest.
+static void mend_records(uint8_t *p, size_t n, const uint8_t *section, bool groups)
+{
+        uint64_t at = table_get64(section + 8);
+
+        while (at < n && n - at >= TABLE_MEMBERSHIP_FIXED) {
+                uint32_t len = table_get32(p + at), covered = len;
+
+                if (len < TABLE_MEMBERSHIP_FIXED || len > n - at)
+                        return;
+                if (groups) {
+                        if (len < TABLE_GROUP_FIXED)
+                                return;
+                        covered = TABLE_GROUP_FIXED + table_get16(p + at + 24);
+                        if (covered > len)
+                                return;
+                        table_put32(p + at + 20, table_crc(0, p + at + covered, len - covered));
+                }
+                table_put32(p + at + 4, table_crc(table_crc(0, p + at, 4), p + at + 8, covered - 8));
+                at += len;
+        }
+}
+
+static void mend_newcomers(uint8_t *p, size_t n, const uint8_t *section)
+{
+        uint64_t at = table_get64(section + 8), len = table_get64(section + 16);
+
+        if (at <= n && len <= n - at && len >= 4)
+                table_put32(p + at, table_crc(0, p + at + 4, len - 4));
+}
+
+static void mend_section(uint8_t *p, size_t n, const uint8_t *section)
+{
+        switch (table_get32(section)) {
+        case TABLE_SECTION_USERS:
+        case TABLE_SECTION_MEMBERSHIPS:
+                mend_records(p, n, section, false);
+                break;
+        case TABLE_SECTION_GROUPS:
+                mend_records(p, n, section, true);
+                break;
+        case TABLE_SECTION_NEWCOMERS:
+                mend_newcomers(p, n, section);
+                break;
+        default:
+                mend_index(p, n, section);
+        }
+}
+
 static void mend(uint8_t *p, size_t n)
 {
         uint32_t len, sections;
-        uint64_t at;
 
         if (n < TABLE_HEADER_MIN)
                 return;
@@ -66,23 +164,13 @@ static void mend(uint8_t *p, size_t n)
         len = table_get32(p + 12);
         sections = table_get32(p + 20);
         for (uint32_t i = 0; i < sections && i < TABLE_SECTIONS_MAX; i++) {
-                const uint8_t *s = p + TABLE_HEADER_FIXED + i * TABLE_SECTION_SIZE;
+                uint8_t section[TABLE_SECTION_SIZE];
+                size_t at = TABLE_HEADER_FIXED + i * TABLE_SECTION_SIZE;
 
-                if (s + TABLE_SECTION_SIZE > p + n)
+                if (at + TABLE_SECTION_SIZE > n)
                         break;
-                if (i > 0) {
-                        mend_index(p, n, s);
-                        continue;
-                }
-                at = table_get64(s + 8);
-                while (at < n && n - at >= TABLE_RECORD_MIN) {
-                        uint32_t k = table_get32(p + at);
-
-                        if (k < TABLE_RECORD_MIN || k > n - at)
-                                break;
-                        table_put32(p + at + 4, table_crc(table_crc(0, p + at, 4), p + at + 8, k - 8));
-                        at += k;
-                }
+                memcpy(section, p + at, sizeof section);
+                mend_section(p, n, section);
         }
         if (len >= 4 && len <= n)
                 table_put32(p + len - 4, table_crc(0, p, len - 4));
