@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "columns.h"
 #include "json.h"
+#include "policy_obstacles.h"
 
 #include <stdio.h>
 
@@ -17,11 +18,16 @@ static const char *decision_name(enum policy_decision d)
 
 static const char *need_name(enum policy_need n)
 {
-        return n == POLICY_NEEDED ? "needed" : n == POLICY_NOT_NEEDED ? "notNeeded" : "notThere";
+        return n == POLICY_NEEDED           ? "needed"
+               : n == POLICY_NOT_NEEDED     ? "notNeeded"
+               : n == POLICY_NOT_APPLICABLE ? "notApplicable"
+                                            : "notThere";
 }
 
 static const char *says(const struct policy_finding *f)
 {
+        if (f->need == POLICY_NOT_APPLICABLE)
+                return "does not concern it";
         if (f->document == SIZE_MAX)
                 return f->need == POLICY_NEEDED ? "missing" : "not given";
         if (f->verdict.decision == POLICY_EXPLICIT_DENY)
@@ -42,30 +48,43 @@ static char *where(const struct evaluate_case *e, const struct policy_finding *f
         return asprintf(&s, "%s:%u", e->names[f->document], f->verdict.line) < 0 ? NULL : s;
 }
 
-// The statement whose absence is all that is in the way; NULL (and 0) where it is not that simple.
+static const char *name_of(const struct evaluate_case *e, enum policy_layer l)
+{
+        return l == POLICY_LAYER_RESOURCE && e->trust ? "trust policy" : policy_layer_name(l);
+}
+
+static bool has_levels(enum policy_layer l)
+{
+        return l == POLICY_LAYER_SERVICE_CONTROL || l == POLICY_LAYER_RESOURCE_CONTROL;
+}
+
 static int propose(json_t **ret, const struct evaluate_case *e, const struct policy_outcome *o)
 {
-        const struct policy_request *q = &e->request.request;
-        const struct policy_principal *p = q->principal;
-        const char *kind = p->type == POLICY_PRINCIPAL_FEDERATED ? "Federated"
-                           : p->type == POLICY_PRINCIPAL_SERVICE ? "Service"
-                                                                 : "AWS";
-        json_t *s;
+        const char *const one[] = {e->request.request.action, NULL};
 
-        *ret = NULL;
-        if (o->n_denies != 0 || o->n_missing != 1 || o->decision == POLICY_ALLOW)
-                return 0;
-        s = json_pack("{s:s, s:s}", "Effect", "Allow", "Action", q->action);
-        if (s && o->decided == POLICY_LAYER_RESOURCE)
-                json_object_set_new(
-                        s, "Principal", json_pack("{s:s}", kind, p->role_arn ? p->role_arn : p->arn));
-        else if (s &&
-                 (o->decided == POLICY_LAYER_VPC_ENDPOINT || o->decided == POLICY_LAYER_RESOURCE_CONTROL))
-                json_object_set_new(s, "Principal", json_string("*"));
-        if (s && !(o->decided == POLICY_LAYER_RESOURCE && e->trust))
-                json_object_set_new(s, "Resource", json_string(q->resource));
-        *ret = s;
-        return s ? 0 : -ENOMEM;
+        return policy_propose(ret, &e->request, o, e->refused[0] ? e->refused : one, e->trust);
+}
+
+int evaluate_actions(struct evaluate_case *e, const char *const *actions, struct policy_outcome *ret)
+{
+        size_t refused = 0;
+
+        for (; *actions; actions++) {
+                struct policy_outcome o;
+                int r;
+
+                e->request.request.action = *actions;
+                r = policy_decide(&o, &e->request);
+                if (r < 0)
+                        return r;
+                if (refused == 0)
+                        *ret = o;
+                if (o.decision != POLICY_ALLOW && refused + 1 < ARRAY_SIZE(e->refused))
+                        e->refused[refused++] = *actions;
+        }
+        if (refused > 0)
+                e->request.request.action = e->refused[0];
+        return 0;
 }
 
 // ---- for people
@@ -86,7 +105,7 @@ static int say_table(struct buf *out, const struct evaluate_case *e, const struc
                 places[l] = where(e, f);
                 if (!places[l])
                         r = -ENOMEM;
-                row[0] = l == POLICY_LAYER_RESOURCE && e->trust ? "trust policy" : policy_layer_name(l);
+                row[0] = name_of(e, l);
                 row[1] = says(f);
                 row[2] = places[l];
                 row[3] = f->document == SIZE_MAX ? "-" : f->verdict.why.text;
@@ -99,18 +118,47 @@ static int say_table(struct buf *out, const struct evaluate_case *e, const struc
         return r;
 }
 
+struct telling {
+        struct buf *out;
+        json_t *list;
+        const struct evaluate_case *e;
+        bool failed;
+};
+
+static void say_obstacle(const struct policy_obstacle *b, void *arg)
+{
+        struct telling *t = arg;
+        const char *name = name_of(t->e, b->layer);
+
+        if (b->deny)
+                buf_printf(t->out, "  a Deny in the %s: %s:%u", name, t->e->names[b->document], b->line);
+        else if (b->document == SIZE_MAX)
+                buf_printf(t->out, "  no %s allows it", name);
+        else
+                buf_printf(t->out, "  no Allow in the %s: %s", name, t->e->names[b->document]);
+        if (has_levels(b->layer))
+                buf_printf(t->out, " (level %u)", b->level + 1);
+        buf_append_char(t->out, '\n');
+}
+
 static int say_change(struct buf *out, const struct evaluate_case *e, const struct policy_outcome *o)
 {
         const struct policy_finding *f = &o->findings[o->decided];
-        const char *name = o->decided == POLICY_LAYER_RESOURCE && e->trust ? "trust policy"
-                                                                           : policy_layer_name(o->decided);
         cleanup_json json_t *statement = NULL;
         cleanup_free char *text = NULL;
         int r = propose(&statement, e, o);
 
         if (r < 0)
                 return r;
-        if (o->n_denies == 1 && o->n_missing == 0)
+        for (size_t i = 1; e->refused[0] && e->refused[i]; i++)
+                buf_printf(out, "\n%s is not allowed either.\n", e->refused[i]);
+        if (o->n_denies + o->n_missing > 1) {
+                struct telling t = {.out = out, .e = e};
+
+                buf_append_str(out, "\nIn the way, each by itself:\n");
+                return policy_each_obstacle(&e->request, o, say_obstacle, &t);
+        }
+        if (o->n_denies == 1 && !(e->refused[0] && e->refused[1]))
                 return buf_printf(out, "\nOnly the Deny at %s:%u is in the way.\n", e->names[f->document],
                         f->verdict.line);
         if (!statement)
@@ -118,8 +166,10 @@ static int say_change(struct buf *out, const struct evaluate_case *e, const stru
         text = json_dumps(statement, 0);
         if (!text)
                 return -ENOMEM;
-        return buf_printf(out, "\nOnly an Allow in the %s is missing. This statement would be one:\n  %s\n",
-                name, text);
+        buf_printf(out, "\nOnly an Allow in the %s is missing", name_of(e, o->decided));
+        if (has_levels(o->decided))
+                buf_printf(out, " (level %u)", f->level + 1);
+        return buf_printf(out, ". This statement would be one:\n  %s\n", text);
 }
 
 int evaluate_say(const struct evaluate_case *e, const struct policy_outcome *o)
@@ -157,27 +207,50 @@ static json_t *layer_json(const struct evaluate_case *e, const struct policy_out
                 json_object_set_new(j, "statement", json_integer(f->verdict.statement));
                 json_object_set_new(j, "line", json_integer(f->verdict.line));
         }
-        if (l == POLICY_LAYER_SERVICE_CONTROL || l == POLICY_LAYER_RESOURCE_CONTROL)
+        if (has_levels(l))
                 json_object_set_new(j, "level", json_integer(f->level));
         json_object_set_new(j, "why", json_string(f->verdict.why.text));
         return j;
 }
 
+static void add_obstacle(const struct policy_obstacle *b, void *arg)
+{
+        struct telling *t = arg;
+        json_t *j = json_pack(
+                "{s:s, s:s}", "policy", policy_layer_name(b->layer), "what", b->deny ? "deny" : "missing");
+
+        if (!j)
+                t->failed = true;
+        if (j && b->document != SIZE_MAX)
+                t->failed |= json_object_set_new(j, "file", json_string(t->e->names[b->document])) < 0;
+        if (j && b->deny)
+                t->failed |= json_object_set_new(j, "statement", json_integer(b->statement)) < 0 ||
+                             json_object_set_new(j, "line", json_integer(b->line)) < 0;
+        if (j && has_levels(b->layer))
+                t->failed |= json_object_set_new(j, "level", json_integer(b->level)) < 0;
+        if (json_array_append_new(t->list, j) < 0)
+                t->failed = true;
+}
+
 int evaluate_say_json(const struct evaluate_case *e, const struct policy_outcome *o)
 {
-        cleanup_json json_t *j = json_pack("{s:s, s:s, s:b, s:[]}", "decision", decision_name(o->decision),
-                "why", o->why.text, "across_accounts", (int)o->across_accounts, "policies");
+        cleanup_json json_t *j =
+                json_pack("{s:s, s:s, s:b, s:[], s:[]}", "decision", decision_name(o->decision), "why",
+                        o->why.text, "across_accounts", (int)o->across_accounts, "policies", "in_the_way");
+        struct telling t = {.list = json_object_get(j, "in_the_way"), .e = e};
         json_t *statement = NULL;
-        int r = propose(&statement, e, o);
+        int r = j ? propose(&statement, e, o) : -ENOMEM;
 
-        for (enum policy_layer l = 0; j && r == 0 && l < POLICY_LAYERS_; l++)
+        for (enum policy_layer l = 0; r == 0 && l < POLICY_LAYERS_; l++)
                 if (json_array_append_new(json_object_get(j, "policies"), layer_json(e, o, l)) < 0)
                         r = -ENOMEM;
-        if (r == 0 && e->notes && (!j || json_object_set(j, "notes", e->notes) < 0))
+        if (r == 0 && o->decision != POLICY_ALLOW)
+                r = policy_each_obstacle(&e->request, o, add_obstacle, &t);
+        if (r == 0 && e->notes && json_object_set(j, "notes", e->notes) < 0)
                 r = -ENOMEM;
         if (statement && (!j || json_object_set_new(j, "proposal", statement) < 0))
                 r = -ENOMEM;
-        if (!j || r < 0)
+        if (r < 0 || t.failed)
                 return r < 0 ? r : -ENOMEM;
         return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0 ? -EIO : 0;
 }

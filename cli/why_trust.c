@@ -119,11 +119,9 @@ static int add_time(struct policy_context *c)
         return r == 0 ? policy_context_add(c, "aws:SecureTransport", "true") : r;
 }
 
-// Each action has to be allowed; the first that is not decides.
 static int decide(struct question *q, const char *role_arn, struct policy_outcome *o)
 {
         const char *actions[4];
-        int r = 0;
 
         policy_web_identity_actions(actions, &q->id);
         q->e.request.documents = &q->document;
@@ -133,13 +131,7 @@ static int decide(struct question *q, const char *role_arn, struct policy_outcom
                 .principal = &q->who.principal, .resource = role_arn, .context = q->context};
         q->e.names = &q->name;
         q->e.trust = true;
-        for (size_t i = 0; r == 0 && actions[i]; i++) {
-                q->e.request.request.action = actions[i];
-                r = policy_decide(o, &q->e.request);
-                if (r == 0 && o->decision != POLICY_ALLOW)
-                        break;
-        }
-        return r;
+        return evaluate_actions(&q->e, actions, o);
 }
 
 static int ask(struct question *q, const char *path, const char *role_arn, const char *provider_arn,

@@ -17,6 +17,10 @@ enum policy_kind {
         POLICY_CONTROL,  // a resource control policy: Principal "*" and a Resource
 };
 
+struct policy_place { // of a statement: lines and columns from 1; all 0: not known
+        unsigned line, column, end_line, end_column;
+};
+
 struct policy;
 // 0; -EBADMSG with err naming line and reason; -ENOMEM.
 int policy_parse(
@@ -47,6 +51,7 @@ struct policy_principal { // all borrowed
         const char *arn;      // of the user, of the session, of the provider; a service's name
         const char *role_arn; // of a role session: the role; else NULL
         const char *account;  // NULL for a service
+        bool root;            // the account's root user: it has no policies of its own
 };
 
 struct policy_request {                           // all borrowed
@@ -77,9 +82,15 @@ enum policy_match {
 struct policy_verdict {
         enum policy_decision decision;
         enum policy_match match;
-        unsigned statement, line; // that decided, counted from 1; 0: none did
-        struct err why;           // one sentence; may quote values of the request
+        unsigned statement, line;  // that decided, counted from 1; 0: none did
+        unsigned n_denies;         // statements that deny; the first decided
+        bool grants;               // an Allow applies, whatever denies besides
+        enum policy_match granted; // and how the most granting one names the principal
+        struct err why;            // one sentence; may quote values of the request
 };
 // 0 or -ENOMEM (then nothing is allowed).
 int policy_evaluate(
         struct policy_verdict *ret, const struct policy *p, const struct policy_request *q) _must_check_;
+// Calls cb for every statement of that effect that applies. 0 or -ENOMEM.
+int policy_each_match(const struct policy *p, const struct policy_request *q, bool deny,
+        void (*cb)(unsigned statement, const struct policy_place *place, void *arg), void *arg) _must_check_;

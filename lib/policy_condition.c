@@ -7,11 +7,9 @@
 // …IfExists and ForAllValues.
 #include "policy_internal.h"
 
-#include <arpa/inet.h>
-#include <math.h>
 #include <strings.h>
 
-#include "timefmt.h"
+#include "policy_value.h"
 
 static const struct operator_name {
         const char *name;
@@ -60,89 +58,7 @@ bool policy_operator_find(struct policy_condition *ret, const char *name, size_t
         return false;
 }
 
-// ---- values -------------------------------------------------------------------------------------------------------
-
-static bool parse_number(const char *s, double *ret)
-{
-        char *end;
-
-        // Decimal only: strtod() also reads "inf", "nan" and hexadecimal.
-        if (!*s || strspn(s, "+-0123456789.eE") != strlen(s))
-                return false;
-        *ret = strtod(s, &end);
-        return !*end && isfinite(*ret);
-}
-
-// An ISO 8601 date or time in UTC, or seconds since the epoch.
-static bool parse_date(const char *s, double *ret)
-{
-        char whole[24];
-        int64_t t;
-
-        if (time_parse_iso(s, &t) == 0) {
-                *ret = (double)t;
-                return true;
-        }
-        if (strlen(s) == 10 && s[4] == '-') {
-                memcpy(whole, s, 10);
-                memcpy(whole + 10, "T00:00:00Z", 11);
-                if (time_parse_iso(whole, &t) == 0) {
-                        *ret = (double)t;
-                        return true;
-                }
-        }
-        return *s && strspn(s, "0123456789") == strlen(s) && parse_number(s, ret);
-}
-
-static bool parse_bool(const char *s, bool *ret)
-{
-        *ret = strcasecmp(s, "true") == 0;
-        return *ret || strcasecmp(s, "false") == 0;
-}
-
-// An address with an optional prefix length, both families as 16 bytes (IPv4 mapped).
-static bool parse_cidr(const char *s, unsigned char addr[16], unsigned *bits)
-{
-        static const unsigned char mapped[12] = {[10] = 0xff, 0xff};
-        const char *slash = strchr(s, '/');
-        size_t n = slash ? (size_t)(slash - s) : strlen(s);
-        char text[INET6_ADDRSTRLEN];
-        unsigned max = 128;
-
-        if (n >= sizeof text)
-                return false;
-        memcpy(text, s, n);
-        text[n] = 0;
-        if (inet_pton(AF_INET, text, addr + 12) == 1) {
-                memcpy(addr, mapped, sizeof mapped);
-                max = 32;
-        } else if (inet_pton(AF_INET6, text, addr) != 1)
-                return false;
-        *bits = max;
-        if (slash) {
-                size_t len = strlen(slash + 1);
-
-                if (len < 1 || len > 3 || strspn(slash + 1, "0123456789") != len)
-                        return false;
-                *bits = (unsigned)strtoul(slash + 1, NULL, 10);
-                if (*bits > max)
-                        return false;
-        }
-        *bits += 128 - max;
-        return true;
-}
-
-static bool ip_match(const char *cidr, const char *value)
-{
-        unsigned char net[16], ip[16];
-        unsigned bits, all;
-
-        if (!parse_cidr(cidr, net, &bits) || !parse_cidr(value, ip, &all) || all != 128)
-                return false;
-        if (memcmp(net, ip, bits / 8) != 0)
-                return false;
-        return bits % 8 == 0 || ((net[bits / 8] ^ ip[bits / 8]) >> (8 - bits % 8)) == 0;
-}
+// ---- one value with one value --------------------------------------------------------------------------------------
 
 static bool ordered(enum policy_order order, double value, double limit)
 {
@@ -161,7 +77,12 @@ static bool ordered(enum policy_order order, double value, double limit)
         return !(value < limit) && !(value > limit);
 }
 
-const char *policy_operator_wants(const struct policy_condition *c, const char *value)
+static bool takes_variables(const struct policy_condition *c)
+{
+        return c->op <= POLICY_OP_STRING_LIKE || c->op == POLICY_OP_ARN || c->op == POLICY_OP_BOOL;
+}
+
+const char *policy_operator_wants(const struct policy_condition *c, const char *value, bool variables)
 {
         unsigned char addr[16];
         unsigned bits;
@@ -169,79 +90,80 @@ const char *policy_operator_wants(const struct policy_condition *c, const char *
         bool b;
 
         // A value that depends on the request can only be judged then.
-        if (strstr(value, "${"))
+        if (variables && takes_variables(c) && strstr(value, "${"))
                 return NULL;
         switch (c->op) {
         case POLICY_OP_NUMERIC:
-                return parse_number(value, &d) ? NULL : "a number";
+                return policy_read_number(value, &d) ? NULL : "a number";
         case POLICY_OP_DATE:
-                return parse_date(value, &d) ? NULL : "a date (2026-11-22T02:22:04Z)";
+                return policy_read_date(value, &d) ? NULL : "a date (2026-11-22T02:22:04Z)";
         case POLICY_OP_BOOL:
         case POLICY_OP_NULL:
-                return parse_bool(value, &b) ? NULL : "true or false";
+                return policy_read_bool(value, &b) ? NULL : "true or false";
+        case POLICY_OP_BINARY:
+                return policy_is_binary(value) ? NULL : "base64";
         case POLICY_OP_IP:
-                return parse_cidr(value, addr, &bits) ? NULL : "an address or a range (192.0.2.0/24)";
+                return policy_read_range(value, addr, &bits) ? NULL : "an address or a range (192.0.2.0/24)";
         default:
                 return NULL;
         }
 }
 
-// ---- one value with one value --------------------------------------------------------------------------------------
-
-// want: the policy's value, variables already in it.
-static bool value_matches(const struct policy_condition *c, const struct buf *want, const char *have)
+// want: the policy's value, ready to match.
+static bool value_matches(const struct policy_condition *c, const char *want, size_t want_n, const char *have)
 {
-        const char *w = buf_str(want);
         double a, b;
         bool x, y;
 
         switch (c->op) {
         case POLICY_OP_STRING_EQUALS:
-        case POLICY_OP_BINARY:
-                return strcmp(w, have) == 0;
+                return strcmp(want, have) == 0;
         case POLICY_OP_STRING_EQUALS_IGNORE_CASE:
-                return strcasecmp(w, have) == 0;
+                return strcasecmp(want, have) == 0;
         case POLICY_OP_STRING_LIKE:
-                return policy_wildcard_match(w, want->n, have, strlen(have), false);
+                return policy_wildcard_match(want, want_n, have, strlen(have), false);
         case POLICY_OP_ARN:
-                return policy_arn_match(w, have);
+                return policy_arn_match(want, have);
         case POLICY_OP_NUMERIC:
-                return parse_number(w, &a) && parse_number(have, &b) && ordered(c->order, b, a);
+                return policy_read_number(want, &a) && policy_read_number(have, &b) &&
+                       ordered(c->order, b, a);
         case POLICY_OP_DATE:
-                return parse_date(w, &a) && parse_date(have, &b) && ordered(c->order, b, a);
+                return policy_read_date(want, &a) && policy_read_date(have, &b) && ordered(c->order, b, a);
         case POLICY_OP_BOOL:
-                return parse_bool(w, &x) && parse_bool(have, &y) && x == y;
+                return policy_read_bool(want, &x) && policy_read_bool(have, &y) && x == y;
+        case POLICY_OP_BINARY:
+                return policy_binary_equals(want, have);
         case POLICY_OP_IP:
-                return ip_match(w, have);
+                return policy_range_has(want, have);
         case POLICY_OP_NULL:
                 break;
         }
         return false;
 }
 
+unsigned policy_condition_flags(const struct policy_condition *c, bool variables)
+{
+        return (c->op == POLICY_OP_STRING_LIKE || c->op == POLICY_OP_ARN ? POLICY_WILDCARDS : 0u) |
+               (variables && takes_variables(c) ? POLICY_VARIABLES : 0u);
+}
+
 // Does the request's value match any of the policy's? 1, 0, -ENOMEM.
 static int matches_any(
         const struct policy_condition *c, unsigned flags, const struct policy_context *ctx, const char *have)
 {
-        cleanup_buf struct buf want = BUF_INIT(1);
+        cleanup_buf struct buf room = BUF_INIT(1);
 
         for (size_t i = 0; i < c->values.n; i++) {
-                int r = policy_expand(&want, c->values.v[i], flags, ctx);
+                const char *want;
+                size_t n;
+                int r = policy_pattern_get(&want, &n, &room, &c->values.v[i], flags, ctx);
 
                 if (r == -ENOMEM)
                         return r;
-                if (r == 0 && value_matches(c, &want, have))
+                if (r == 0 && value_matches(c, want, n, have))
                         return 1;
         }
         return 0;
-}
-
-static unsigned expansion(const struct policy_condition *c, bool variables)
-{
-        bool text = c->op <= POLICY_OP_STRING_LIKE || c->op == POLICY_OP_ARN;
-
-        return (c->op == POLICY_OP_STRING_LIKE || c->op == POLICY_OP_ARN ? POLICY_WILDCARDS : 0u) |
-               (variables && text ? POLICY_VARIABLES : 0u);
 }
 
 // ---- the rules for many --------------------------------------------------------------------------------------------
@@ -251,21 +173,29 @@ static int null_holds(const struct policy_condition *c, const struct policy_cont
         bool absent = !policy_context_has(ctx, c->key), want;
 
         for (size_t i = 0; i < c->values.n; i++)
-                if (parse_bool(c->values.v[i], &want) && want == absent)
+                if (policy_read_bool(c->values.v[i].source, &want) && want == absent)
                         return 1;
         return 0;
+}
+
+// To a set qualifier a key whose only value is empty has none (IAM user guide, "Multivalued context keys": "a null
+// data set, such as an empty string").
+static bool is_empty(const struct policy_condition *c, const struct policy_strings *have)
+{
+        return !have || (c->set != POLICY_SET_NONE && have->n == 1 && !*have->v[0]);
 }
 
 static int holds(const struct policy_condition *c, bool variables, const struct policy_context *ctx)
 {
         const struct policy_strings *have = policy_context_get(ctx, c->key);
-        unsigned flags = expansion(c, variables);
+        unsigned flags = policy_condition_flags(c, variables);
         bool any = false, all = true;
 
         if (c->op == POLICY_OP_NULL)
                 return null_holds(c, ctx);
-        if (!have)
-                return c->if_exists || c->set == POLICY_SET_ALL || (c->negated && c->set == POLICY_SET_NONE);
+        if (is_empty(c, have))
+                return (c->if_exists && !have) || c->set == POLICY_SET_ALL ||
+                       (c->negated && c->set == POLICY_SET_NONE);
         for (size_t i = 0; i < have->n; i++) {
                 int r = matches_any(c, flags, ctx, have->v[i]);
 
@@ -299,7 +229,7 @@ static void explain(const struct policy_condition *c, const struct policy_contex
                 err_set(why,
                         "condition %s on %s does not hold: the request has \"%.60s\"%s, the policy says "
                         "\"%.60s\"%s",
-                        c->name, c->key, have->v[0], have->n > 1 ? ", …" : "", c->values.v[0],
+                        c->name, c->key, have->v[0], have->n > 1 ? ", …" : "", c->values.v[0].source,
                         c->values.n > 1 ? ", …" : "");
 }
 
@@ -308,7 +238,7 @@ int policy_condition_holds(
 {
         int r = holds(c, variables, ctx);
 
-        if (r == 0)
+        if (r == 0 && why)
                 explain(c, ctx, why);
         return r;
 }

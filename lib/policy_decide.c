@@ -7,7 +7,7 @@
 // for that account's policies to give out.
 #include "policy_decide.h"
 
-#include <stdio.h>
+#include <strings.h>
 
 static const char *const names[] = {
         [POLICY_LAYER_RESOURCE_CONTROL] = "resource control policy",
@@ -39,6 +39,22 @@ enum policy_kind policy_layer_kind(enum policy_layer l, bool trust)
         }
 }
 
+bool policy_opens_alone(const char *action, const char *resource)
+{
+        static const char assume[] = "sts:AssumeRole", kms[] = "kms:";
+        const char *rest = resource;
+
+        for (int i = 0; i < 5 && rest; i++) {
+                rest = strchr(rest, ':');
+                rest = rest ? rest + 1 : NULL;
+        }
+        if (!action || !rest)
+                return false;
+        if (strncasecmp(action, kms, sizeof kms - 1) == 0)
+                return strncmp(rest, "key/", 4) == 0;
+        return strncasecmp(action, assume, sizeof assume - 1) == 0 && strncmp(rest, "role/", 5) == 0;
+}
+
 static bool is_there(const struct policy_case *c, enum policy_layer l)
 {
         for (size_t i = 0; i < c->n_documents; i++)
@@ -61,8 +77,7 @@ static bool outweighs(const struct policy_verdict *a, const struct policy_verdic
 static int ask_level(struct policy_finding *f, const struct policy_case *c, const struct policy_request *q,
         enum policy_layer l, unsigned level)
 {
-        f->document = SIZE_MAX;
-        f->level = level;
+        *f = (struct policy_finding){.document = SIZE_MAX, .level = level};
         for (size_t i = 0; i < c->n_documents; i++) {
                 struct policy_verdict v;
                 int r;
@@ -76,7 +91,12 @@ static int ask_level(struct policy_finding *f, const struct policy_case *c, cons
                         f->document = i;
                         f->verdict = v;
                 }
+                f->n_denies += v.n_denies;
+                if (v.grants && (!f->grants || v.granted > f->granted))
+                        f->granted = v.granted;
+                f->grants |= v.grants;
         }
+        f->n_missing = f->document != SIZE_MAX && !f->grants;
         return 0;
 }
 
@@ -86,16 +106,23 @@ static int ask_layer(struct policy_finding *ret, const struct policy_case *c, co
 {
         *ret = (struct policy_finding){.document = SIZE_MAX, .verdict.decision = POLICY_IMPLICIT_DENY};
         for (unsigned level = 0; level < POLICY_LEVELS_MAX; level++) {
-                struct policy_finding f = {0};
+                unsigned denies = ret->n_denies, missing = ret->n_missing;
+                bool none = ret->document == SIZE_MAX, grants = none || ret->grants;
+                struct policy_finding f;
                 int r = ask_level(&f, c, q, l, level);
 
                 if (r < 0)
                         return r;
-                if (f.document == SIZE_MAX || ret->verdict.decision == POLICY_EXPLICIT_DENY)
+                if (f.document == SIZE_MAX)
                         continue;
-                if (ret->document == SIZE_MAX || f.verdict.decision == POLICY_EXPLICIT_DENY ||
-                        ret->verdict.decision == POLICY_ALLOW)
+                if (none || (ret->verdict.decision != POLICY_EXPLICIT_DENY &&
+                                    (f.verdict.decision == POLICY_EXPLICIT_DENY ||
+                                            ret->verdict.decision == POLICY_ALLOW)))
                         *ret = f;
+                ret->n_denies = denies + f.n_denies;
+                ret->n_missing = missing + f.n_missing;
+                ret->grants = grants && f.grants;
+                ret->granted = f.granted;
         }
         ret->need = ret->document == SIZE_MAX ? POLICY_NOT_THERE : POLICY_NEEDED;
         return 0;
@@ -103,33 +130,43 @@ static int ask_layer(struct policy_finding *ret, const struct policy_case *c, co
 
 // ---- who has to agree
 
-static bool allows(const struct policy_outcome *o, enum policy_layer l)
+// What the policies of somebody's account say to a service or a web identity, which has none: nothing. The account's root
+// user has none of its own either, but its organisation limits it (AWS Organizations user guide, "Service control policies").
+static bool concerns(const struct policy_principal *p, enum policy_layer l)
 {
-        return o->findings[l].verdict.decision == POLICY_ALLOW;
+        switch (l) {
+        case POLICY_LAYER_SERVICE_CONTROL:
+                return p->type == POLICY_PRINCIPAL_AWS;
+        case POLICY_LAYER_IDENTITY:
+        case POLICY_LAYER_BOUNDARY:
+        case POLICY_LAYER_SESSION:
+                return p->type == POLICY_PRINCIPAL_AWS && !p->root;
+        default:
+                return true;
+        }
 }
 
 // Of the layers of the principal's own account: which of them does a grant of the resource's policy make needless?
 static void spare(struct policy_outcome *o, const struct policy_case *c)
 {
         struct policy_finding *f = o->findings;
-        enum policy_match m = f[POLICY_LAYER_RESOURCE].verdict.match;
-        bool granted = allows(o, POLICY_LAYER_RESOURCE);
+        const struct policy_principal *p = c->request.principal;
+        enum policy_match m = f[POLICY_LAYER_RESOURCE].granted;
+        bool granted = f[POLICY_LAYER_RESOURCE].grants,
+             is_there = f[POLICY_LAYER_RESOURCE].need != POLICY_NOT_THERE;
 
+        // AWS's own RCPFullAWSAccess is attached everywhere and cannot be detached: what is given can only deny.
+        if (f[POLICY_LAYER_RESOURCE_CONTROL].need == POLICY_NEEDED)
+                f[POLICY_LAYER_RESOURCE_CONTROL].need = POLICY_NOT_NEEDED;
         // Across accounts both sides have to, so the resource's is needed even where none was given.
-        if (o->across_accounts || c->resource_must_allow)
+        if (o->across_accounts || c->resource_must_allow || p->type != POLICY_PRINCIPAL_AWS)
                 f[POLICY_LAYER_RESOURCE].need = POLICY_NEEDED;
-        else if (!granted || m == POLICY_MATCH_ACCOUNT)
-                f[POLICY_LAYER_RESOURCE].need = f[POLICY_LAYER_RESOURCE].need == POLICY_NOT_THERE
-                                                        ? POLICY_NOT_THERE
-                                                        : POLICY_NOT_NEEDED;
+        else if (is_there && (!granted || m == POLICY_MATCH_ACCOUNT || p->root))
+                f[POLICY_LAYER_RESOURCE].need = POLICY_NOT_NEEDED;
+        if (!concerns(p, POLICY_LAYER_IDENTITY))
+                return;
         // Somebody's own policies have to grant what the resource's does not, or leaves to the account.
         f[POLICY_LAYER_IDENTITY].need = POLICY_NEEDED;
-        if (c->request.principal->type != POLICY_PRINCIPAL_AWS) {
-                // A service or a web identity has no policies of its own: the resource's opens it, or nothing does.
-                f[POLICY_LAYER_RESOURCE].need = POLICY_NEEDED;
-                f[POLICY_LAYER_IDENTITY].need = POLICY_NOT_THERE;
-                return;
-        }
         if (o->across_accounts || !granted || m == POLICY_MATCH_ACCOUNT)
                 return;
         f[POLICY_LAYER_IDENTITY].need = POLICY_NOT_NEEDED;
@@ -147,8 +184,7 @@ static const char *because(const struct policy_outcome *o, enum policy_layer l)
 
         if (o->across_accounts && (l == POLICY_LAYER_RESOURCE || l == POLICY_LAYER_IDENTITY))
                 return "across accounts both sides must allow; ";
-        if (l == POLICY_LAYER_IDENTITY && resource->verdict.decision == POLICY_ALLOW &&
-                resource->verdict.match == POLICY_MATCH_ACCOUNT)
+        if (l == POLICY_LAYER_IDENTITY && resource->grants && resource->granted == POLICY_MATCH_ACCOUNT)
                 return "the resource's policy leaves it to the account; ";
         return "";
 }
@@ -159,7 +195,9 @@ static void describe(struct policy_outcome *o, const struct policy_case *c, enum
         const char *reason = o->decision == POLICY_IMPLICIT_DENY ? because(o, l) : "";
 
         o->decided = l;
-        if (f->document == SIZE_MAX)
+        if (o->decision == POLICY_ALLOW && c->request.principal->root && f->need != POLICY_NEEDED)
+                err_set(&o->why, "the account's root user may do it without a policy");
+        else if (f->document == SIZE_MAX)
                 err_set(&o->why, "%sno %s allows %s", reason, names[l], c->request.action);
         else
                 err_set(&o->why, "%s%s: %s", reason, names[l], f->verdict.why.text);
@@ -175,13 +213,13 @@ static void conclude(struct policy_outcome *o, const struct policy_case *c)
         for (enum policy_layer l = 0; l < POLICY_LAYERS_; l++) {
                 const struct policy_finding *f = &o->findings[l];
 
-                if (f->verdict.decision == POLICY_EXPLICIT_DENY) {
-                        o->n_denies++;
-                        denied = denied == POLICY_LAYERS_ ? l : denied;
-                } else if (f->need == POLICY_NEEDED && f->verdict.decision != POLICY_ALLOW) {
-                        o->n_missing++;
-                        missing = missing == POLICY_LAYERS_ ? l : missing;
-                }
+                if (f->n_denies > 0 && denied == POLICY_LAYERS_)
+                        denied = l;
+                o->n_denies += f->n_denies;
+                if (f->need != POLICY_NEEDED || f->grants)
+                        continue;
+                missing = missing == POLICY_LAYERS_ ? l : missing;
+                o->n_missing += f->document == SIZE_MAX ? 1 : f->n_missing;
         }
         if (denied != POLICY_LAYERS_) {
                 o->decision = POLICY_EXPLICIT_DENY;
@@ -217,10 +255,15 @@ int policy_decide(struct policy_outcome *ret, const struct policy_case *c)
         q.has_boundary = is_there(c, POLICY_LAYER_BOUNDARY);
         o.across_accounts = account && c->resource_account && strcmp(account, c->resource_account) != 0;
         for (enum policy_layer l = 0; l < POLICY_LAYERS_; l++) {
-                int r = ask_layer(&o.findings[l], c, &q, l);
+                bool asked = concerns(q.principal, l);
+                int r = asked ? ask_layer(&o.findings[l], c, &q, l) : 0;
 
                 if (r < 0)
                         return r;
+                if (!asked)
+                        o.findings[l] = (struct policy_finding){.document = SIZE_MAX,
+                                .need = is_there(c, l) ? POLICY_NOT_APPLICABLE : POLICY_NOT_THERE,
+                                .verdict.decision = POLICY_IMPLICIT_DENY};
         }
         spare(&o, c);
         conclude(&o, c);

@@ -29,6 +29,9 @@ struct policy_document { // borrowed
         unsigned level; // control policies: each level of the organisation must allow; 0 elsewhere
 };
 
+// The resources that nobody gets at by his own policies alone, in their own account either: KMS keys and roles to assume.
+bool policy_opens_alone(const char *action, const char *resource);
+
 struct policy_case {
         const struct policy_document
                 *documents; // a layer without any is not there: nothing limits, nothing grants
@@ -41,15 +44,20 @@ struct policy_case {
 };
 
 enum policy_need {
-        POLICY_NOT_THERE,  // no such document
-        POLICY_NOT_NEEDED, // another kind of policy grants it by itself
-        POLICY_NEEDED,     // without its Allow the request is refused
+        POLICY_NOT_THERE,      // no such document
+        POLICY_NOT_APPLICABLE, // it does not concern this principal: it is not asked
+        POLICY_NOT_NEEDED,     // another kind of policy grants it by itself; its Deny counts
+        POLICY_NEEDED,         // without its Allow the request is refused
 };
 struct policy_finding {
         enum policy_need need;
         size_t document; // the one whose verdict this is, in the case's list; SIZE_MAX where there is none
         unsigned level;
         struct policy_verdict verdict; // an explicit deny, else the allow that counts, else why there is none
+        unsigned n_denies;             // statements that deny, in all its documents
+        unsigned n_missing;            // levels without an Allow
+        bool grants;                   // without its denies it would allow
+        enum policy_match granted;     // and this would be how
 };
 
 struct policy_outcome {
@@ -57,7 +65,7 @@ struct policy_outcome {
         enum policy_layer decided; // by whose finding
         bool across_accounts;
         struct policy_finding findings[POLICY_LAYERS_];
-        unsigned n_denies, n_missing; // explicit denies; layers whose needed Allow is not there
+        unsigned n_denies, n_missing; // statements that deny; Allows that are needed and not there
         struct err why;               // one sentence
 };
 // 0 or -ENOMEM (then nothing is allowed); -EINVAL for a case that makes no sense.

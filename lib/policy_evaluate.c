@@ -98,16 +98,14 @@ static enum policy_match who_matches(const struct policy_statement *s, const str
 
 // ---- actions and resources -------------------------------------------------------------------------------------------
 
-static int action_matches(const struct policy_statement *s, const char *action)
+static bool action_matches(const struct policy_statement *s, const char *action)
 {
-        cleanup_buf struct buf b = BUF_INIT(1);
+        size_t n = strlen(action);
 
         for (size_t i = 0; i < s->actions.n; i++) {
-                int r = policy_expand(&b, s->actions.v[i], POLICY_WILDCARDS, NULL);
+                const struct policy_pattern *p = &s->actions.v[i];
 
-                if (r < 0)
-                        return r;
-                if (policy_wildcard_match(buf_str(&b), b.n, action, strlen(action), true))
+                if (policy_wildcard_match(p->ready, p->ready_n, action, n, true))
                         return !s->not_action;
         }
         return s->not_action;
@@ -116,17 +114,19 @@ static int action_matches(const struct policy_statement *s, const char *action)
 static int resource_matches(
         const struct policy *p, const struct policy_statement *s, const struct policy_request *q)
 {
-        cleanup_buf struct buf b = BUF_INIT(1);
+        cleanup_buf struct buf room = BUF_INIT(1);
         unsigned flags = POLICY_WILDCARDS | (p->variables ? POLICY_VARIABLES : 0u);
 
         if (p->kind == POLICY_TRUST || s->resources.n == 0)
                 return 1;
         for (size_t i = 0; i < s->resources.n; i++) {
-                int r = policy_expand(&b, s->resources.v[i], flags, q->context);
+                const char *pattern;
+                size_t n;
+                int r = policy_pattern_get(&pattern, &n, &room, &s->resources.v[i], flags, q->context);
 
                 if (r == -ENOMEM)
                         return r;
-                if (r == 0 && policy_arn_match(buf_str(&b), q->resource))
+                if (r == 0 && policy_arn_match(pattern, q->resource))
                         return !s->not_resource;
         }
         return s->not_resource;
@@ -137,10 +137,10 @@ static int resource_matches(
 static int statement_progress(const struct policy *p, const struct policy_statement *s,
         const struct policy_request *q, enum policy_match *ret_match, struct err *why)
 {
-        int r = action_matches(s, q->action);
+        int r;
 
-        if (r <= 0)
-                return r < 0 ? r : AT_ACTION;
+        if (!action_matches(s, q->action))
+                return AT_ACTION;
         *ret_match = POLICY_MATCH_NONE;
         if (p->kind != POLICY_IDENTITY) {
                 *ret_match = who_matches(s, q);
@@ -162,43 +162,92 @@ static int statement_progress(const struct policy *p, const struct policy_statem
         return APPLIES;
 }
 
+// What stands against a refusal's reason: the statement that came furthest.
+struct attempt {
+        const struct policy_statement *statement;
+        int progress;
+};
+
+static int explain(struct err *why, const struct policy *p, const struct policy_request *q,
+        const struct attempt *furthest)
+{
+        enum policy_match match;
+        int r;
+
+        if (!furthest->statement) {
+                err_set(why, "no statement allows %s", q->action);
+                return 0;
+        }
+        r = statement_progress(p, furthest->statement, q, &match, why);
+        err_prefix(why, "statement on line %u: ", furthest->statement->place.line);
+        return r < 0 ? r : 0;
+}
+
+// The first Deny decides; without one the Allow that grants most.
+static void applies(struct policy_verdict *v, const struct policy_statement *s, unsigned number,
+        enum policy_match match, const char *action)
+{
+        bool decides;
+
+        if (s->deny) {
+                decides = v->n_denies++ == 0;
+        } else {
+                decides = v->n_denies == 0 && (!v->grants || match > v->granted);
+                v->granted = v->grants && match < v->granted ? v->granted : match;
+                v->grants = true;
+        }
+        if (!decides)
+                return;
+        v->decision = s->deny ? POLICY_EXPLICIT_DENY : POLICY_ALLOW;
+        v->match = match;
+        v->statement = number;
+        v->line = s->place.line;
+        err_clear(&v->why);
+        err_set(&v->why, "the statement on line %u %s %s%s", s->place.line, s->deny ? "denies" : "allows",
+                action, s->deny ? " explicitly" : "");
+}
+
 int policy_evaluate(struct policy_verdict *ret, const struct policy *p, const struct policy_request *q)
 {
         struct policy_verdict v = {.decision = POLICY_IMPLICIT_DENY};
-        int furthest = AT_ACTION;
+        struct attempt furthest = {.progress = AT_ACTION};
 
         for (size_t i = 0; i < p->n_statements; i++) {
                 const struct policy_statement *s = &p->statements[i];
                 enum policy_match match = POLICY_MATCH_NONE;
-                struct err why = ERR_INIT;
-                int r = statement_progress(p, s, q, &match, &why);
+                int r = statement_progress(p, s, q, &match, NULL);
 
                 if (r < 0)
                         return r;
-                if (r == APPLIES && s->deny) {
-                        v = (struct policy_verdict){.decision = POLICY_EXPLICIT_DENY,
-                                .match = match,
-                                .statement = (unsigned)i + 1,
-                                .line = s->line};
-                        err_set(&v.why, "the statement on line %u denies %s explicitly", s->line, q->action);
-                        *ret = v;
-                        return 0;
-                }
-                if (r == APPLIES && (v.decision != POLICY_ALLOW || match > v.match)) {
-                        v = (struct policy_verdict){.decision = POLICY_ALLOW,
-                                .match = match,
-                                .statement = (unsigned)i + 1,
-                                .line = s->line};
-                        err_set(&v.why, "the statement on line %u allows %s", s->line, q->action);
-                } else if (r != APPLIES && !s->deny && v.decision != POLICY_ALLOW && r > furthest) {
-                        furthest = r;
-                        v.why = why;
-                        err_prefix(&v.why, "statement on line %u: ", s->line);
-                }
+                if (r == APPLIES)
+                        applies(&v, s, (unsigned)i + 1, match, q->action);
+                else if (!s->deny && r > furthest.progress)
+                        furthest = (struct attempt){s, r};
         }
-        if (v.decision == POLICY_IMPLICIT_DENY && furthest == AT_ACTION)
-                err_set(&v.why, "no statement allows %s", q->action);
+        if (v.decision == POLICY_IMPLICIT_DENY) {
+                int r = explain(&v.why, p, q, &furthest);
+
+                if (r < 0)
+                        return r;
+        }
         *ret = v;
+        return 0;
+}
+
+int policy_each_match(const struct policy *p, const struct policy_request *q, bool deny,
+        void (*cb)(unsigned statement, const struct policy_place *place, void *arg), void *arg)
+{
+        for (size_t i = 0; i < p->n_statements; i++) {
+                enum policy_match match = POLICY_MATCH_NONE;
+                int r = p->statements[i].deny == deny
+                                ? statement_progress(p, &p->statements[i], q, &match, NULL)
+                                : AT_ACTION;
+
+                if (r < 0)
+                        return r;
+                if (r == APPLIES)
+                        cb((unsigned)i + 1, &p->statements[i].place, arg);
+        }
         return 0;
 }
 
@@ -206,5 +255,5 @@ void policy_each_key(const struct policy *p, void (*cb)(const char *key, unsigne
 {
         for (size_t i = 0; i < p->n_statements; i++)
                 for (size_t k = 0; k < p->statements[i].n_conditions; k++)
-                        cb(p->statements[i].conditions[k].key, p->statements[i].line, arg);
+                        cb(p->statements[i].conditions[k].key, p->statements[i].place.line, arg);
 }

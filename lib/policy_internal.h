@@ -14,6 +14,17 @@ struct policy_strings {
         size_t n;
 };
 
+// A text of the document that is matched. What no request can change is made ready once.
+struct policy_pattern {
+        const char *source; // as written
+        char *ready;        // to match with; NULL: it has a variable and is made ready for each request
+        size_t ready_n;
+};
+struct policy_patterns {
+        struct policy_pattern *v;
+        size_t n;
+};
+
 enum policy_op { // the comparison, without negation, IfExists and set qualifier
         POLICY_OP_STRING_EQUALS,
         POLICY_OP_STRING_EQUALS_IGNORE_CASE,
@@ -46,7 +57,7 @@ struct policy_condition {
         enum policy_set set;
         bool negated, if_exists;
         const char *key;
-        struct policy_strings values;
+        struct policy_patterns values;
 };
 
 struct policy_statement {
@@ -57,10 +68,10 @@ struct policy_statement {
         struct policy_strings aws, federated, service; // n 0: none
         struct policy_strings canonical; // S3's canonical ids of accounts, which no request here has
         bool not_action, not_resource;
-        struct policy_strings actions, resources;
+        struct policy_patterns actions, resources;
         struct policy_condition *conditions;
         size_t n_conditions;
-        unsigned line;
+        struct policy_place place;
 };
 
 struct policy {
@@ -73,8 +84,8 @@ struct policy {
 
 // Finds an operator by its name without qualifiers ("StringNotEquals"); false when there is none.
 bool policy_operator_find(struct policy_condition *ret, const char *name, size_t n);
-// Is this a value the operator can compare with? NULL, or what it should have been.
-const char *policy_operator_wants(const struct policy_condition *c, const char *value);
+// Is this a value the operator can compare with? NULL, or what it should have been. variables: the document knows them.
+const char *policy_operator_wants(const struct policy_condition *c, const char *value, bool variables);
 // 1: holds, 0: does not, -ENOMEM. err: which and why not.
 int policy_condition_holds(
         const struct policy_condition *c, bool variables, const struct policy_context *ctx, struct err *why);
@@ -89,11 +100,19 @@ enum policy_expand_flags {
 };
 // 0; -ENOENT when a variable has no value (the pattern then matches nothing); -ENOMEM; -EMSGSIZE.
 int policy_expand(struct buf *out, const char *s, unsigned flags, const struct policy_context *ctx);
+// Makes the patterns ready that have no variable. 0, -ENOMEM, -EMSGSIZE (one is too long to match anything).
+int policy_patterns_prepare(struct policy_patterns *p, unsigned flags) _must_check_;
+void policy_patterns_deinit(struct policy_patterns *p);
+// The pattern ready to match: room is for one that has a variable. The results of policy_expand().
+int policy_pattern_get(const char **ret, size_t *ret_n, struct buf *room, const struct policy_pattern *p,
+        unsigned flags, const struct policy_context *ctx);
 bool policy_wildcard_match(const char *pattern, size_t pattern_n, const char *s, size_t n, bool fold);
 // ARNs compare segment by segment; the last segment is everything after the fifth colon.
 bool policy_arn_match(const char *pattern, const char *arn);
+// How the values of a condition are made ready.
+unsigned policy_condition_flags(const struct policy_condition *c, bool variables);
 
 const struct policy_strings *policy_context_get(const struct policy_context *c, const char *key);
 
-// The line each statement of the document begins on, into lines[0..n-1] (0 where it cannot be told).
-void policy_find_lines(const char *text, size_t text_n, unsigned *lines, size_t n);
+// Where each statement of the document stands, into places[0..n-1] (all 0 where it cannot be told).
+void policy_find_places(const char *text, size_t text_n, struct policy_place *places, size_t n);

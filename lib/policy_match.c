@@ -67,11 +67,62 @@ int policy_expand(struct buf *out, const char *s, unsigned flags, const struct p
         return 0;
 }
 
+int policy_patterns_prepare(struct policy_patterns *p, unsigned flags)
+{
+        for (size_t i = 0; i < p->n; i++) {
+                struct policy_pattern *x = &p->v[i];
+                cleanup_buf struct buf b = BUF_INIT(1);
+                int r;
+
+                if ((flags & POLICY_VARIABLES) && strstr(x->source, "${"))
+                        continue;
+                r = policy_expand(&b, x->source, flags, NULL);
+                x->ready_n = b.n;
+                if (r == 0)
+                        r = buf_take_str(&b, &x->ready);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void policy_patterns_deinit(struct policy_patterns *p)
+{
+        for (size_t i = 0; i < p->n; i++)
+                free(p->v[i].ready);
+        free(p->v);
+        *p = (struct policy_patterns){0};
+}
+
+int policy_pattern_get(const char **ret, size_t *ret_n, struct buf *room, const struct policy_pattern *p,
+        unsigned flags, const struct policy_context *ctx)
+{
+        int r;
+
+        if (p->ready) {
+                *ret = p->ready;
+                *ret_n = p->ready_n;
+                return 0;
+        }
+        r = policy_expand(room, p->source, flags, ctx);
+        *ret = buf_str(room);
+        *ret_n = room->n;
+        return r;
+}
+
 static bool same(char p, char c, bool fold)
 {
-        if (p == POLICY_ANY_CHAR)
-                return true;
         return fold ? tolower((unsigned char)p) == tolower((unsigned char)c) : p == c;
+}
+
+// The bytes of the character at s: '?' stands for one character, not for one byte of it.
+static size_t character(const char *s, size_t n)
+{
+        size_t i = 1;
+
+        while (i < n && ((unsigned char)s[i] & 0xc0) == 0x80)
+                i++;
+        return i;
 }
 
 bool policy_wildcard_match(const char *pattern, size_t pattern_n, const char *s, size_t n, bool fold)
@@ -82,12 +133,15 @@ bool policy_wildcard_match(const char *pattern, size_t pattern_n, const char *s,
                 if (p < pattern_n && pattern[p] == POLICY_ANY_RUN) {
                         star = p++;
                         resume = i;
+                } else if (p < pattern_n && pattern[p] == POLICY_ANY_CHAR) {
+                        p++;
+                        i += character(s + i, n - i);
                 } else if (p < pattern_n && same(pattern[p], s[i], fold)) {
                         p++;
                         i++;
                 } else if (star != SIZE_MAX) {
                         p = star + 1;
-                        i = ++resume;
+                        i = resume += character(s + resume, n - resume);
                 } else
                         return false;
         }

@@ -27,8 +27,8 @@ static int bad(const struct parser *x, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        if (x->at && x->at->line)
-                err_set(x->err, "line %u: %s", x->at->line, text);
+        if (x->at && x->at->place.line)
+                err_set(x->err, "line %u: %s", x->at->place.line, text);
         else
                 err_set(x->err, "%s", text);
         return -EBADMSG;
@@ -45,6 +45,9 @@ static int scalar(struct parser *x, const char *what, json_t **v, bool literals)
         if (json_is_string(*v)) {
                 if (strlen(json_string_value(*v)) != json_string_length(*v))
                         return bad(x, "%s holds a NUL character", what);
+                // What stands for wildcards in a pattern that is ready must not come from outside.
+                if (strpbrk(json_string_value(*v), (const char[]){POLICY_ANY_RUN, POLICY_ANY_CHAR, 0}))
+                        return bad(x, "%s holds a control character", what);
                 return 0;
         }
         if (literals && json_is_boolean(*v))
@@ -63,16 +66,16 @@ static int scalar(struct parser *x, const char *what, json_t **v, bool literals)
         return 1; // replaced: the caller owns the new one
 }
 
-static int strings(struct parser *x, const char *what, json_t *owner, const char *key, bool literals,
-        struct policy_strings *ret)
+// Calls take for each; n: how many there will be.
+static int each_string(struct parser *x, const char *what, json_t *owner, const char *key, bool literals,
+        int (*room)(void *list, size_t n), void (*take)(void *list, const char *s), void *list)
 {
         json_t *v = json_object_get(owner, key);
         size_t n = json_is_array(v) ? json_array_size(v) : 1;
 
         if (n == 0)
                 return bad(x, "%s is an empty list", what);
-        ret->v = calloc(n, sizeof *ret->v);
-        if (!ret->v)
+        if (room(list, n) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
                 json_t *e = json_is_array(v) ? json_array_get(v, i) : v;
@@ -83,12 +86,82 @@ static int strings(struct parser *x, const char *what, json_t *owner, const char
                 if (r > 0 && (json_is_array(v) ? json_array_set_new(v, i, e)
                                                : json_object_set_new(owner, key, e)) < 0)
                         return -ENOMEM;
-                ret->v[ret->n++] = json_string_value(e);
+                take(list, json_string_value(e));
         }
         return 0;
 }
 
+static int room_strings(void *list, size_t n)
+{
+        struct policy_strings *l = list;
+
+        l->v = calloc(n, sizeof *l->v);
+        return l->v ? 0 : -ENOMEM;
+}
+
+static void take_string(void *list, const char *s)
+{
+        struct policy_strings *l = list;
+
+        l->v[l->n++] = s;
+}
+
+static int room_patterns(void *list, size_t n)
+{
+        struct policy_patterns *l = list;
+
+        l->v = calloc(n, sizeof *l->v);
+        return l->v ? 0 : -ENOMEM;
+}
+
+static void take_pattern(void *list, const char *s)
+{
+        struct policy_patterns *l = list;
+
+        l->v[l->n++].source = s;
+}
+
+static int patterns(struct parser *x, const char *what, json_t *owner, const char *key, bool literals,
+        unsigned flags, struct policy_patterns *ret)
+{
+        int r = each_string(x, what, owner, key, literals, room_patterns, take_pattern, ret);
+
+        if (r == 0)
+                r = policy_patterns_prepare(ret, flags);
+        return r == -EMSGSIZE ? bad(x, "%s is too long", what) : r;
+}
+
 // ---- the elements of a statement -------------------------------------------------------------------------------------
+
+// What a role's trust policy may speak of; a pattern that reaches one of them will do.
+static bool is_assumption(const char *action)
+{
+        static const char *const known[] = {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity",
+                "TagSession", "SetSourceIdentity", "SetContext"};
+
+        if (strncasecmp(action, "sts:", 4) != 0)
+                return false;
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+                if (strcasecmp(action + 4, known[i]) == 0)
+                        return true;
+        return strpbrk(action, "*?");
+}
+
+static int check_action(const struct parser *x, const char *key, const char *a)
+{
+        const char *colon = strchr(a, ':');
+
+        for (const char *p = a; *p; p++)
+                if (!isalnum((unsigned char)*p) && !strchr(":*?-_.", *p))
+                        return bad(x, "%s holds a character that no action has", key);
+        if (x->p->kind == POLICY_TRUST && !is_assumption(a))
+                return bad(x, "AssumeRole policy may only specify STS AssumeRole actions.");
+        if (strcmp(a, "*") == 0)
+                return 0;
+        if (!colon || colon == a || !colon[1])
+                return bad(x, "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
+        return strchr(colon + 1, ':') ? bad(x, "Actions/Condition can contain only one colon.") : 0;
+}
 
 static int parse_actions(struct parser *x, struct policy_statement *s, json_t *o)
 {
@@ -98,22 +171,36 @@ static int parse_actions(struct parser *x, struct policy_statement *s, json_t *o
 
         if (has == has_not)
                 return bad(x, "a statement has either Action or NotAction");
+        if (has_not && x->p->kind == POLICY_CONTROL)
+                return bad(x, "a resource control policy has no NotAction");
         s->not_action = has_not;
-        r = strings(x, key, o, key, false, &s->actions);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < s->actions.n; i++) {
-                const char *a = s->actions.v[i], *colon = strchr(a, ':');
+        r = patterns(x, key, o, key, false, POLICY_WILDCARDS, &s->actions);
+        for (size_t i = 0; r == 0 && i < s->actions.n; i++)
+                r = check_action(x, key, s->actions.v[i].source);
+        return r;
+}
 
-                for (const char *p = a; *p; p++)
-                        if (!isalnum((unsigned char)*p) && !strchr(":*?-_", *p))
-                                return bad(x, "%s holds a character that no action has", key);
-                if (x->p->kind == POLICY_TRUST && strncasecmp(a, "sts:", 4) != 0)
-                        return bad(x, "AssumeRole policy may only specify STS AssumeRole actions.");
-                if (strcmp(a, "*") != 0 && (!colon || colon == a || !colon[1] || strchr(colon + 1, ':')))
-                        return bad(x,
-                                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
-        }
+static int check_resource(const struct parser *x, const char *s)
+{
+        const char *partition = s + 4;
+        size_t n, vendor;
+        unsigned colons = 0;
+
+        if (strcmp(s, "*") == 0)
+                return 0;
+        for (const char *q = s; *q; q++)
+                colons += *q == ':';
+        if (strncmp(s, "arn:", 4) != 0 || colons < 5)
+                return bad(x, "Resource %.100s must be in ARN format or \"*\".", s);
+        n = strcspn(partition, ":");
+        vendor = strcspn(partition + n + 1, ":");
+        if (strncmp(partition, "aws", 3) != 0 && !memchr(partition, '*', n) && !memchr(partition, '$', n))
+                return bad(
+                        x, "Partition \"%.*s\" is not valid for resource \"%.100s\".", (int)n, partition, s);
+        // Services look at their own resources' policies less closely.
+        if (x->p->kind == POLICY_IDENTITY && (vendor == 0 || memchr(partition + n + 1, '*', vendor) ||
+                                                     memchr(partition + n + 1, '?', vendor)))
+                return bad(x, "Resource vendor must be fully qualified and cannot contain regexes.");
         return 0;
 }
 
@@ -128,24 +215,25 @@ static int parse_resources(struct parser *x, struct policy_statement *s, json_t 
                         return bad(x, "Has prohibited field %s", key);
                 return 0;
         }
+        // A repository's policy names none: it is about the repository.
+        if (!has && !has_not && x->p->kind == POLICY_RESOURCE)
+                return 0;
         if (has == has_not)
                 return bad(x, "a statement has either Resource or NotResource");
         s->not_resource = has_not;
-        r = strings(x, key, o, key, false, &s->resources);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < s->resources.n; i++) {
-                const char *p = s->resources.v[i];
-                unsigned colons = 0;
+        r = patterns(x, key, o, key, false, POLICY_WILDCARDS | (x->p->variables ? POLICY_VARIABLES : 0u),
+                &s->resources);
+        for (size_t i = 0; r == 0 && i < s->resources.n; i++)
+                r = check_resource(x, s->resources.v[i].source);
+        return r;
+}
 
-                if (strcmp(p, "*") == 0)
-                        continue;
-                for (const char *q = p; *q; q++)
-                        colons += *q == ':';
-                if (strncmp(p, "arn:", 4) != 0 || colons < 5)
-                        return bad(x, "Resource %.100s must be in ARN format or \"*\".", p);
-        }
-        return 0;
+// "AROA…", "AIDA…": what IAM shows in place of a role or user that is gone. It names nobody any more.
+static bool is_unique_id(const char *s)
+{
+        size_t n = strlen(s);
+
+        return n >= 16 && n <= 128 && s[0] == 'A' && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == n;
 }
 
 static int check_principals(struct parser *x, const struct policy_strings *l, bool aws)
@@ -158,7 +246,7 @@ static int check_principals(struct parser *x, const struct policy_strings *l, bo
                         continue;
                 if (strpbrk(s, "*?"))
                         return bad(x, "Invalid principal in policy: a principal is named whole or \"*\"");
-                if (aws && !account && strncmp(s, "arn:", 4) != 0)
+                if (aws && !account && !is_unique_id(s) && strncmp(s, "arn:", 4) != 0)
                         return bad(x, "Invalid principal in policy: AWS takes an account number or an ARN");
         }
         return 0;
@@ -205,7 +293,8 @@ static int parse_principal(struct parser *x, struct policy_statement *s, json_t 
 
                 if (!l)
                         return bad(x, "unknown kind of principal \"%.40s\"", key);
-                r = strings(x, s->not_principal ? "NotPrincipal" : "Principal", p, key, false, l);
+                r = each_string(x, s->not_principal ? "NotPrincipal" : "Principal", p, key, false,
+                        room_strings, take_string, l);
                 if (r == 0)
                         r = check_principals(x, l, aws);
                 if (r < 0)
@@ -259,11 +348,12 @@ static int parse_condition_keys(
                 if (!strchr(key, ':'))
                         return bad(x,
                                 "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
-                r = strings(x, "Condition", keys, key, true, &c->values);
+                r = patterns(x, "Condition", keys, key, true, policy_condition_flags(c, x->p->variables),
+                        &c->values);
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < c->values.n; i++) {
-                        const char *wants = policy_operator_wants(c, c->values.v[i]);
+                        const char *wants = policy_operator_wants(c, c->values.v[i].source, x->p->variables);
 
                         if (wants)
                                 return bad(
@@ -344,6 +434,16 @@ static int parse_sid(struct parser *x, struct policy_statement *s, json_t *o)
         return 0;
 }
 
+// The one Allow that a resource control policy may have: AWS's own, which lets everything through.
+static bool is_full_access(const json_t *o)
+{
+        const char *action = json_string_value(json_object_get(o, "Action")),
+                   *resource = json_string_value(json_object_get(o, "Resource"));
+
+        return action && resource && strcmp(action, "*") == 0 && strcmp(resource, "*") == 0 &&
+               !json_object_get(o, "Condition");
+}
+
 static int parse_statement(struct parser *x, struct policy_statement *s, json_t *o)
 {
         static const char *const known[] = {"Sid", "Effect", "Principal", "NotPrincipal", "Action",
@@ -362,19 +462,21 @@ static int parse_statement(struct parser *x, struct policy_statement *s, json_t 
         if ((r = parse_sid(x, s, o)) < 0 || (r = parse_principal(x, s, o)) < 0 ||
                 (r = parse_actions(x, s, o)) < 0 || (r = parse_resources(x, s, o)) < 0)
                 return r;
+        if (!s->deny && x->p->kind == POLICY_CONTROL && !is_full_access(o))
+                return bad(x, "a resource control policy only denies (but RCPFullAWSAccess)");
         return parse_conditions(x, s, o);
 }
 
-static int find_lines(struct policy *p, const char *text, size_t text_n)
+static int find_places(struct policy *p, const char *text, size_t text_n)
 {
-        unsigned *lines = calloc(p->n_statements, sizeof *lines);
+        struct policy_place *places = calloc(p->n_statements, sizeof *places);
 
-        if (!lines)
+        if (!places)
                 return -ENOMEM;
-        policy_find_lines(text, text_n, lines, p->n_statements);
+        policy_find_places(text, text_n, places, p->n_statements);
         for (size_t i = 0; i < p->n_statements; i++)
-                p->statements[i].line = lines[i];
-        free(lines);
+                p->statements[i].place = places[i];
+        free(places);
         return 0;
 }
 
@@ -406,7 +508,7 @@ static int parse_document(struct parser *x, const char *text, size_t text_n)
         if (!p->statements)
                 return -ENOMEM;
         p->n_statements = n;
-        r = find_lines(p, text, text_n);
+        r = find_places(p, text, text_n);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 x->at = &p->statements[i];
                 r = parse_statement(x, &p->statements[i], json_is_array(all) ? json_array_get(all, i) : all);
@@ -448,14 +550,14 @@ struct policy *policy_free(struct policy *p)
                 struct policy_statement *s = &p->statements[i];
 
                 for (size_t k = 0; k < s->n_conditions; k++)
-                        free(s->conditions[k].values.v);
+                        policy_patterns_deinit(&s->conditions[k].values);
                 free(s->conditions);
                 free(s->aws.v);
                 free(s->federated.v);
                 free(s->service.v);
                 free(s->canonical.v);
-                free(s->actions.v);
-                free(s->resources.v);
+                policy_patterns_deinit(&s->actions);
+                policy_patterns_deinit(&s->resources);
         }
         free(p->statements);
         json_decref(p->doc);

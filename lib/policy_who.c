@@ -107,6 +107,9 @@ int policy_who_parse(struct policy_who *ret, const char *text, const char *role_
                 memcpy(copy, w->arn, sizeof copy); // what p points into is about to change
                 (void)split(&p, copy);
                 be_role(w, &p);
+        } else if (p.service_n == 3 && memcmp(p.service, "iam", 3) == 0 && strcmp(p.rest, "root") == 0) {
+                w->principal.root = true;
+                w->type = "Account";
         } else if (is(&p, "iam", "user/")) {
                 w->type = "User";
         } else if (is(&p, "sts", "federated-user/")) {

@@ -263,7 +263,7 @@ void sts_assume_role(struct web_request *r)
                 .p = &p,
                 .caller = caller,
                 .role = dir_find_role(r->cloud->dir, p.role_arn),
-                .principal = {POLICY_PRINCIPAL_AWS, caller->arn, caller->role_arn, caller->account}};
+                .principal = {POLICY_PRINCIPAL_AWS, caller->arn, caller->role_arn, caller->account, false}};
         attempt(&a, region);
         policy_context_free(a.ctx);
         sts_params_deinit(&p);

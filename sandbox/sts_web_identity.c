@@ -35,7 +35,7 @@ static const char *find_refused(const struct policy *trust, const struct dir_pro
         const struct policy_context *ctx, const char *const *actions, struct err *why, bool *ret_failed)
 {
         struct policy_principal principal = {
-                POLICY_PRINCIPAL_FEDERATED, provider->arn, NULL, provider->account};
+                POLICY_PRINCIPAL_FEDERATED, provider->arn, NULL, provider->account, false};
 
         *ret_failed = false;
         for (; *actions; actions++) {

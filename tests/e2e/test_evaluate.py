@@ -71,6 +71,36 @@ def test_the_one_missing_allow_is_proposed_and_would_do(put):
     assert "proposal" not in answer("--principal", ROLE, "--boundary", boundary)
 
 
+def test_everything_in_the_way_is_listed(put):
+    dev = put("dev.json", statement(), statement("Deny"), statement("Deny", "*"))
+    bucket, one, two = put("bucket.json", statement("Deny", Principal="*")), put("one.json", statement(action="ec2:*")), put("two.json", statement("Deny"))
+    argv = ["--principal", ROLE, "--identity-policy", dev, "--resource-policy", bucket, "--scp", one, "--scp", two]
+    j = answer(*argv)
+    assert [(o["what"], o["file"], o.get("level")) for o in j["in_the_way"]] == [
+        ("missing", one, 0), ("deny", two, 1), ("missing", two, 1), ("deny", bucket, None), ("deny", dev, None), ("deny", dev, None)]
+    assert "proposal" not in j
+    r = evaluate(*argv)
+    assert r.returncode == 4 and "Only" not in r.stdout and r.stdout.count("a Deny in the") == 4 and r.stdout.count("no Allow in the") == 2
+    assert f"no Allow in the service control policy: {two} (level 2)" in r.stdout
+    # A Deny that hides a missing Allow is not the only thing in the way.
+    r = evaluate("--identity-policy", put("deny.json", statement("Deny")))
+    assert "Only" not in r.stdout and "a Deny" in r.stdout and "no Allow" in r.stdout
+    # Nor are two Denies one.
+    r = evaluate("--identity-policy", dev)
+    assert "Only" not in r.stdout and r.stdout.count("a Deny in the") == 2
+
+
+def test_what_opens_by_itself_alone(put):
+    dev = put("dev.json", statement(action="*"))
+    role = "arn:aws:iam::123456789012:role/audit"
+    j = answer("--principal", SESSION, "--identity-policy", dev, action="sts:AssumeRole", resource=role)
+    assert j["decision"] == "implicitDeny" and [o["policy"] for o in j["in_the_way"]] == ["resource-based policy"]
+    assert answer("--principal", SESSION, "--identity-policy", dev, action="kms:ListKeys", resource="*")["decision"] == "allowed"
+    assert answer("--principal", SESSION, "--identity-policy", dev, action="kms:Decrypt",
+                  resource="arn:aws:kms:eu-west-1:123456789012:key/1")["decision"] == "implicitDeny"
+    assert answer("--principal", "arn:aws:iam::123456789012:root", resource="arn:aws:sqs:eu-west-1:123456789012:q")["decision"] == "allowed"
+
+
 def test_across_accounts(put):
     dev = put("dev.json", statement(action="sqs:*"))
     queue = "arn:aws:sqs:eu-central-1:999988887777:q"
@@ -140,6 +170,11 @@ def test_a_token_against_a_trust_policy(put):
     assert j["decision"] == "implicitDeny" and "sts:TagSession" in j["why"]
     assert j["proposal"]["Action"] == "sts:TagSession"
     assert web_identity(put, tags, "sts:TagSession", **{"aws:RequestTag/team": "blue"})["decision"] == "allowed"
+    # Two actions that are missing are one change.
+    both = {**tags, "https://aws.amazon.com/source_identity": "alice"}
+    j = web_identity(put, both, **{aud: "valetkey"})
+    assert j["proposal"]["Action"] == ["sts:TagSession", "sts:SetSourceIdentity"]
+    assert web_identity(put, both, *j["proposal"]["Action"], **{aud: "valetkey"})["decision"] == "allowed"
     assert web_identity(put, {"https://aws.amazon.com/source_identity": "alice"}, **{aud: "valetkey"})["decision"] == "implicitDeny"
     # What AWS does not know it does not compare, and a person is told.
     j = web_identity(put, {"groups": "ops"}, **{"idp.example.com/x:groups": "ops"})

@@ -67,10 +67,11 @@ static inline struct policy_verdict evaluate(enum policy_kind kind, const char *
         return v;
 }
 
-static const struct policy_principal idp = {POLICY_PRINCIPAL_FEDERATED, PROVIDER, NULL, "123456789012"};
+static const struct policy_principal idp = {
+        POLICY_PRINCIPAL_FEDERATED, PROVIDER, NULL, "123456789012", false};
 static const struct policy_principal session = {POLICY_PRINCIPAL_AWS,
         "arn:aws:sts::123456789012:assumed-role/dev/alice", "arn:aws:iam::123456789012:role/dev",
-        "123456789012"};
+        "123456789012", false};
 
 // A trust policy with this condition, asked about a web identity.
 static inline bool trusts(const char *condition, const char *const *keys)

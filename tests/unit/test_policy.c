@@ -73,6 +73,9 @@ static void action_needs_a_vendor_and_has_no_strange_characters(void **state)
         assert_refused(POLICY_IDENTITY,
                 P("{\"Effect\":\"Allow\",\"Action\":\"s3:a\",\"NotAction\":\"s3:b\",\"Resource\":\"*\"}"),
                 "either Action");
+        assert_refused(POLICY_IDENTITY,
+                P("{\"Effect\":\"Allow\",\"Action\":\"s3:List:Bucket\",\"Resource\":\"*\"}"),
+                "only one colon");
 }
 
 static void resource_must_be_an_arn_or_star(void **state)
@@ -81,6 +84,56 @@ static void resource_must_be_an_arn_or_star(void **state)
         assert_refused(POLICY_IDENTITY,
                 P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"bucket\"}"), "ARN format");
         assert_refused(POLICY_IDENTITY, P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\"}"), "either Resource");
+}
+
+static void resource_names_a_partition_and_a_service(void **state)
+{
+        static const char where[] = P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"%s\"}");
+        static const struct {
+                const char *arn, *reason;
+        } bad[] = {{"arn:error:s3:::b", "Partition \"error\" is not valid"},
+                {"arn:aws:*:::b", "Resource vendor must be fully qualified"},
+                {"arn:aws:s?:::b", "Resource vendor must be fully qualified"},
+                {"arn:aws::::b", "Resource vendor must be fully qualified"}, {"arn:aws:s3::b", "ARN format"},
+                {"", "ARN format"}};
+        static const char *const good[] = {"arn:aws-us-gov:s3:::b", "arn:*:s3:::b", "arn:aws:s3:*:*:b"};
+        char text[256];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                snprintf(text, sizeof text, where, bad[i].arn);
+                assert_refused(POLICY_IDENTITY, text, bad[i].reason);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                snprintf(text, sizeof text, where, good[i]);
+                policy_free(parse(POLICY_IDENTITY, text));
+        }
+        // A repository's policy says no resource: it is the repository's.
+        assert_int_equal(
+                evaluate(POLICY_RESOURCE,
+                        P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"ecr:*\"}"), &session,
+                        "ecr:BatchGetImage", "arn:aws:ecr:eu-west-1:123456789012:repository/x", NULL)
+                        .decision,
+                POLICY_ALLOW);
+}
+
+static void pattern_bytes_are_not_taken_from_the_document(void **state)
+{
+        (void)state;
+        assert_refused(POLICY_IDENTITY,
+                P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::\\u0001\"}"),
+                "control character");
+}
+
+static void principal_that_is_gone_matches_nobody(void **state)
+{
+        static const char gone[] =
+                P("{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"AROACKCEVSQ6C2EXAMPLE\"},\"Action\":\"sts:"
+                  "AssumeRole\"}");
+
+        (void)state;
+        assert_int_equal(evaluate(POLICY_TRUST, gone, &session, "sts:AssumeRole", NULL, NULL).decision,
+                POLICY_IMPLICIT_DENY);
 }
 
 static void trust_policy_has_a_principal_no_resource_and_sts_actions(void **state)
@@ -94,6 +147,11 @@ static void trust_policy_has_a_principal_no_resource_and_sts_actions(void **stat
         assert_refused(POLICY_TRUST,
                 P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"s3:GetObject\"}"),
                 "only specify STS");
+        assert_refused(POLICY_TRUST,
+                P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"sts:GetCallerIdentity\"}"),
+                "only specify STS");
+        policy_free(parse(POLICY_TRUST, P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":[\"sts:*\","
+                                          "\"sts:Assume*\",\"STS:tagsession\",\"sts:SetContext\"]}")));
         assert_refused(POLICY_TRUST,
                 P("{\"Effect\":\"Allow\",\"Principal\":{\"Who\":\"x\"},\"Action\":\"sts:AssumeRole\"}"),
                 "kind of principal");
@@ -130,6 +188,10 @@ static void condition_must_be_understood(void **state)
         assert_refused(POLICY_TRUST, TRUST("{\"Bool\":{\"aws:x\":\"maybe\"}}"), "true or false");
         assert_refused(
                 POLICY_TRUST, TRUST("{\"IpAddress\":{\"aws:SourceIp\":\"10.0.0.0/33\"}}"), "an address");
+        assert_refused(POLICY_TRUST, TRUST("{\"BinaryEquals\":{\"aws:x\":\"no base64\"}}"), "base64");
+        // Only texts, ARNs and booleans know variables.
+        assert_refused(POLICY_TRUST, TRUST("{\"NumericEquals\":{\"aws:x\":\"${aws:y}\"}}"), "a number");
+        assert_refused(POLICY_TRUST, TRUST("{\"IpAddress\":{\"aws:x\":\"${aws:y}\"}}"), "an address");
         assert_refused(
                 POLICY_TRUST, TRUST("{\"DateLessThan\":{\"aws:CurrentTime\":\"tomorrow\"}}"), "a date");
         assert_refused(POLICY_TRUST, TRUST("{\"StringEquals\":{\"" ISS ":sub\":[]}}"), "empty list");
@@ -165,6 +227,44 @@ static void document_that_is_huge_or_deep_is_refused(void **state)
 }
 
 // ---- effects ------------------------------------------------------------------------------------------------------
+
+static void count_match(unsigned statement, const struct policy_place *place, void *arg)
+{
+        unsigned *sum = arg;
+
+        sum[0] += statement;
+        sum[1] = place->line * 1000 + place->column;
+        sum[2] = place->end_line * 1000 + place->end_column;
+}
+
+static void every_statement_that_denies_is_told_with_its_place(void **state)
+{
+        static const char text[] = "{\"Version\":\"2012-10-17\",\"Statement\":[\n"
+                                   "{\"Effect\":\"Deny\",\"Action\":\"s3:*\",\"Resource\":\"*\"},\n"
+                                   "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"},\n"
+                                   "  {\"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\n"
+                                   "   \"Condition\":{\"Null\":{\"aws:x\":\"true\"}}\n }]}";
+        struct policy *p = parse(POLICY_IDENTITY, text);
+        struct policy_context *c = context(NULL);
+        struct policy_request q = {.action = "s3:GetObject", .resource = "arn:aws:s3:::b/k", .context = c};
+        struct policy_verdict v;
+        unsigned denies[3] = {0}, allows[3] = {0};
+
+        (void)state;
+        assert_int_equal(policy_evaluate(&v, p, &q), 0);
+        assert_int_equal(v.decision, POLICY_EXPLICIT_DENY);
+        assert_int_equal(v.statement, 1);
+        assert_int_equal(v.n_denies, 2);
+        assert_true(v.grants); // without its denies it would
+        assert_int_equal(policy_each_match(p, &q, true, count_match, denies), 0);
+        assert_int_equal(denies[0], 1 + 3);
+        assert_int_equal(denies[1], 4003);
+        assert_int_equal(denies[2], 6002);
+        assert_int_equal(policy_each_match(p, &q, false, count_match, allows), 0);
+        assert_int_equal(allows[0], 2);
+        policy_free(p);
+        policy_context_free(c);
+}
 
 static void nothing_that_applies_is_an_implicit_deny(void **state)
 {
@@ -296,9 +396,18 @@ static void resource_matches_segment_by_segment_with_case(void **state)
         assert_false(resource_allowed("\"Resource\":\"arn:aws:s3:::b/*\"", "arn:aws:s3:::B/a", NULL));
         assert_false(resource_allowed("\"Resource\":\"arn:aws:s3:::b\"", "arn:aws:s3:::b/a", NULL));
         // A star does not reach over a colon into the next segment.
-        assert_false(resource_allowed("\"Resource\":\"arn:aws:*:::b\"", "arn:aws:s3:r:1:b", NULL));
+        assert_false(resource_allowed("\"Resource\":\"arn:aws:s3:*::b\"", "arn:aws:s3:r:1:b", NULL));
         assert_false(resource_allowed("\"NotResource\":\"arn:aws:s3:::b/*\"", "arn:aws:s3:::b/a", NULL));
         assert_true(resource_allowed("\"NotResource\":\"arn:aws:s3:::b/*\"", "arn:aws:s3:::c/a", NULL));
+}
+
+static void question_mark_is_one_character_of_any_length(void **state)
+{
+        (void)state;
+        assert_true(resource_allowed("\"Resource\":\"arn:aws:s3:::m?ller\"", "arn:aws:s3:::müller", NULL));
+        assert_true(resource_allowed("\"Resource\":\"arn:aws:s3:::*?\"", "arn:aws:s3:::€", NULL));
+        assert_false(resource_allowed("\"Resource\":\"arn:aws:s3:::a*??\"", "arn:aws:s3:::a€", NULL));
+        assert_true(resource_allowed("\"Resource\":\"arn:aws:s3:::a*??\"", "arn:aws:s3:::a€€", NULL));
 }
 
 // ---- policy variables ---------------------------------------------------------------------------------------------
@@ -403,7 +512,7 @@ static void principal_forms_of_a_role_session(void **state)
 static void federated_and_service_principals_are_matched_whole(void **state)
 {
         static const struct policy_principal ec2 = {
-                POLICY_PRINCIPAL_SERVICE, "ec2.amazonaws.com", NULL, NULL};
+                POLICY_PRINCIPAL_SERVICE, "ec2.amazonaws.com", NULL, NULL, false};
 
         (void)state;
         assert_int_equal(role_trusts("{\"Federated\":\"" PROVIDER "\"}", &idp).decision, POLICY_ALLOW);
@@ -506,6 +615,11 @@ int main(void)
                 cmocka_unit_test(variables_are_plain_text_in_the_old_version),
                 cmocka_unit_test(principal_forms_of_a_role_session),
                 cmocka_unit_test(federated_and_service_principals_are_matched_whole),
+                cmocka_unit_test(question_mark_is_one_character_of_any_length),
+                cmocka_unit_test(resource_names_a_partition_and_a_service),
+                cmocka_unit_test(pattern_bytes_are_not_taken_from_the_document),
+                cmocka_unit_test(principal_that_is_gone_matches_nobody),
+                cmocka_unit_test(every_statement_that_denies_is_told_with_its_place),
                 cmocka_unit_test(every_condition_key_is_listed_with_its_line),
                 cmocka_unit_test(memory_that_runs_out_allows_nothing_and_leaks_nothing),
         };

@@ -97,6 +97,18 @@ static void for_all_values_wants_each_of_them_and_is_true_of_none(void **state)
                 KEYS("aws:TagKeys", "team", "aws:TagKeys", "cost")));
 }
 
+static void empty_value_is_no_value_to_a_set_qualifier(void **state)
+{
+        (void)state;
+        assert_true(trusts(
+                "{\"ForAllValues:StringEquals\":{\"aws:TagKeys\":[\"team\"]}}", KEYS("aws:TagKeys", "")));
+        assert_false(
+                trusts("{\"ForAnyValue:StringLike\":{\"aws:TagKeys\":[\"*\"]}}", KEYS("aws:TagKeys", "")));
+        assert_false(trusts(
+                "{\"ForAnyValue:StringLikeIfExists\":{\"aws:TagKeys\":[\"*\"]}}", KEYS("aws:TagKeys", "")));
+        assert_true(trusts("{\"StringEquals\":{\"aws:TagKeys\":[\"\"]}}", KEYS("aws:TagKeys", "")));
+}
+
 static void null_asks_whether_the_key_is_there(void **state)
 {
         (void)state;
@@ -139,9 +151,38 @@ static void date_operators(void **state)
                 KEYS("aws:CurrentTime", "2026-11-22T02:22:04Z")));
 }
 
+static void dates_are_w3c_forms_or_epoch_seconds(void **state)
+{
+        static const char *const same[] = {"2026-11-22T02:22:04Z", "2026-11-22t02:22:04z",
+                "2026-11-22T02:22:04.9Z", "2026-11-22T03:22:04+01", "2026-11-21T16:52:04-09:30",
+                "1795314124"};
+        static const char *const none[] = {"2026", "2026-13", "2026-11-31", "2026-11-22T02",
+                "2026-11-22T02:22", "2026-11-22T02:22:04", "2026-11-22T2:22:04Z", "2026-11-22T02:22:04+1",
+                "2026-11-22T02:22:04+01:5", "2026-11-22T02:22:04+24", "2026-11-22Z", "9223372036854775808",
+                "", "-", "2026-11-22T02:22:04.Z"};
+        char text[256];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+                snprintf(text, sizeof text, "{\"DateEquals\":{\"aws:CurrentTime\":\"%s\"}}", same[i]);
+                assert_true(trusts(text, KEYS("aws:CurrentTime", "2026-11-22T02:22:04Z")));
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+                assert_false(trusts("{\"DateEquals\":{\"aws:CurrentTime\":\"2026-11-22T02:22:04Z\"}}",
+                        KEYS("aws:CurrentTime", none[i])));
+        assert_true(trusts("{\"DateEquals\":{\"aws:CurrentTime\":\"2026-11\"}}",
+                KEYS("aws:CurrentTime", "2026-11-01T00:00:00Z")));
+        assert_true(trusts(
+                "{\"DateLessThan\":{\"aws:CurrentTime\":\"1970-01-01\"}}", KEYS("aws:CurrentTime", "-1")));
+}
+
 static void bool_operator(void **state)
 {
         (void)state;
+        assert_true(trusts("{\"Bool\":{\"aws:SecureTransport\":\"${aws:PrincipalTag/tls}\"}}",
+                KEYS("aws:SecureTransport", "true", "aws:PrincipalTag/tls", "true")));
+        assert_false(trusts("{\"Bool\":{\"aws:SecureTransport\":\"${aws:PrincipalTag/tls}\"}}",
+                KEYS("aws:SecureTransport", "true", "aws:PrincipalTag/tls", "false")));
         assert_true(trusts("{\"Bool\":{\"aws:SecureTransport\":true}}", KEYS("aws:SecureTransport", "true")));
         assert_true(
                 trusts("{\"Bool\":{\"aws:SecureTransport\":\"TRUE\"}}", KEYS("aws:SecureTransport", "true")));
@@ -197,6 +238,9 @@ static void binary_operator_compares_bytes(void **state)
         (void)state;
         assert_true(trusts("{\"BinaryEquals\":{\"aws:k\":\"QmluYXJ5\"}}", KEYS("aws:k", "QmluYXJ5")));
         assert_false(trusts("{\"BinaryEquals\":{\"aws:k\":\"QmluYXJ5\"}}", KEYS("aws:k", "qmluyxj5")));
+        assert_true(trusts("{\"BinaryEquals\":{\"aws:k\":\"QQ==\"}}", KEYS("aws:k", "QQ")));
+        assert_false(trusts("{\"BinaryEquals\":{\"aws:k\":\"QQ==\"}}", KEYS("aws:k", "QQ=")));
+        assert_false(trusts("{\"BinaryEquals\":{\"aws:k\":\"QUFB\"}}", KEYS("aws:k", "QUE=")));
 }
 
 static void stars_upon_stars_end_in_time(void **state)
@@ -224,9 +268,11 @@ int main(void)
                 cmocka_unit_test(if_exists_forgives_an_absent_key_only),
                 cmocka_unit_test(for_any_value_wants_one_of_the_requests_values),
                 cmocka_unit_test(for_all_values_wants_each_of_them_and_is_true_of_none),
+                cmocka_unit_test(empty_value_is_no_value_to_a_set_qualifier),
                 cmocka_unit_test(null_asks_whether_the_key_is_there),
                 cmocka_unit_test(numeric_operators),
                 cmocka_unit_test(date_operators),
+                cmocka_unit_test(dates_are_w3c_forms_or_epoch_seconds),
                 cmocka_unit_test(bool_operator),
                 cmocka_unit_test(ip_address_operators),
                 cmocka_unit_test(arn_operators_compare_segments_and_both_know_wildcards),

@@ -3,23 +3,24 @@
 // IAM's evaluation logic, each test named after the rule of the user guide it holds us to ("Policy evaluation logic",
 // "Evaluating policies within a single account", "Cross-account policy evaluation logic", "Permissions boundaries").
 #include "policy_case.h"
-#include "policy_decide.h"
+#include "policy_obstacles.h"
 
 #include "fault.h"
 
-#define ALLOW_S3    P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
-#define ALLOW_EC2   P("{\"Effect\":\"Allow\",\"Action\":\"ec2:*\",\"Resource\":\"*\"}")
-#define DENY_S3     P("{\"Effect\":\"Deny\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
-#define EVERYTHING  P("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}")
-#define BUCKET(who) P("{\"Effect\":\"Allow\",\"Principal\":" who ",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
-#define RCP_ALL     P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"}")
-#define RCP_DENY    P("{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
-#define TO_SESSION  BUCKET("{\"AWS\":\"arn:aws:sts::123456789012:assumed-role/dev/alice\"}")
-#define TO_ROLE     BUCKET("{\"AWS\":\"arn:aws:iam::123456789012:role/dev\"}")
-#define TO_ACCOUNT  BUCKET("{\"AWS\":\"arn:aws:iam::123456789012:root\"}")
-#define TO_ALL      BUCKET("\"*\"")
-#define HERE        "123456789012"
-#define THERE       "999988887777"
+#define ALLOW_S3        P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
+#define ALLOW_EC2       P("{\"Effect\":\"Allow\",\"Action\":\"ec2:*\",\"Resource\":\"*\"}")
+#define DENY_S3         P("{\"Effect\":\"Deny\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
+#define EVERYTHING      P("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}")
+#define BUCKET(who)     P("{\"Effect\":\"Allow\",\"Principal\":" who ",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
+#define RCP_ALL         P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"}")
+#define RCP_DENY        P("{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
+#define TO_SESSION      BUCKET("{\"AWS\":\"arn:aws:sts::123456789012:assumed-role/dev/alice\"}")
+#define TO_ROLE         BUCKET("{\"AWS\":\"arn:aws:iam::123456789012:role/dev\"}")
+#define TO_ACCOUNT      BUCKET("{\"AWS\":\"arn:aws:iam::123456789012:root\"}")
+#define TO_ALL          BUCKET("\"*\"")
+#define DENY_BUT_NOBODY P("{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\",\"Resource\":\"*\"}")
+#define HERE            "123456789012"
+#define THERE           "999988887777"
 
 struct given {
         enum policy_layer layer;
@@ -30,6 +31,7 @@ struct given {
 static struct policy_outcome outcome;
 static const struct policy_principal *as = &session;
 static bool must_allow;
+static void (*then)(const struct policy_case *c, void *arg); // looks at the case while it is there
 
 static enum policy_decision decide_n(const char *resource_account, const struct given *g, size_t n)
 {
@@ -47,6 +49,8 @@ static enum policy_decision decide_n(const char *resource_account, const struct 
                         parse(policy_layer_kind(g[i].layer, false), g[i].text), g[i].layer, g[i].level};
         assert_int_equal(policy_decide(&outcome, &c), 0);
         assert_true(outcome.why.text[0] != 0);
+        if (then)
+                then(&c, NULL);
         for (size_t i = 0; i < n; i++) {
                 struct policy *p;
 
@@ -195,6 +199,139 @@ static void an_endpoint_policy_limits_what_passes_the_endpoint(void **state _unu
         assert_int_equal(decide(HERE, VPCE(TO_ALL)), POLICY_IMPLICIT_DENY);
 }
 
+static void resource_control_policies_only_deny(void **state _unused_)
+{
+        // RCPFullAWSAccess is attached everywhere and cannot be detached: a level with nothing but denies allows the rest.
+        assert_int_equal(decide(HERE, ID(ALLOW_S3),
+                                 RCP(0, P("{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"ec2:*\","
+                                          "\"Resource\":\"*\"}"))),
+                POLICY_ALLOW);
+        assert_int_equal(outcome.findings[POLICY_LAYER_RESOURCE_CONTROL].need, POLICY_NOT_NEEDED);
+        assert_refused(POLICY_CONTROL,
+                P("{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"s3:*\",\"Resource\":\"*\"}"),
+                "only denies");
+        assert_refused(POLICY_CONTROL,
+                P("{\"Effect\":\"Deny\",\"Principal\":\"*\",\"NotAction\":\"s3:*\",\"Resource\":\"*\"}"),
+                "NotAction");
+}
+
+static void control_policies_do_not_concern_services_and_web_identities(void **state _unused_)
+{
+        static const struct policy_principal service = {
+                POLICY_PRINCIPAL_SERVICE, "logs.amazonaws.com", NULL, NULL, false};
+
+        as = &service;
+        assert_int_equal(decide(HERE, RES(BUCKET("{\"Service\":\"logs.amazonaws.com\"}")), SCP(0, DENY_S3),
+                                 ID(DENY_S3)),
+                POLICY_ALLOW);
+        assert_int_equal(outcome.findings[POLICY_LAYER_SERVICE_CONTROL].need, POLICY_NOT_APPLICABLE);
+        // Those of the resource's organisation do.
+        assert_int_equal(decide(HERE, RES(BUCKET("{\"Service\":\"logs.amazonaws.com\"}")), RCP(0, RCP_DENY)),
+                POLICY_EXPLICIT_DENY);
+        as = &session;
+}
+
+static void root_user_needs_no_policy_and_is_limited_by_its_organisation(void **state _unused_)
+{
+        static const struct policy_principal root = {
+                POLICY_PRINCIPAL_AWS, "arn:aws:iam::123456789012:root", NULL, HERE, true};
+
+        as = &root;
+        assert_int_equal(decide_n(HERE, NULL, 0), POLICY_ALLOW);
+        assert_non_null(strstr(outcome.why.text, "root user"));
+        assert_int_equal(decide(HERE, ID(DENY_S3), BOUND(DENY_S3)),
+                POLICY_ALLOW); // it has none: these are somebody else's
+        assert_int_equal(decide(HERE, SCP(0, ALLOW_EC2)), POLICY_IMPLICIT_DENY);
+        assert_int_equal(decide(HERE, SCP(0, DENY_S3)), POLICY_EXPLICIT_DENY);
+        assert_int_equal(decide(HERE, RES(DENY_BUT_NOBODY)), POLICY_EXPLICIT_DENY);
+        assert_int_equal(decide_n(THERE, NULL, 0), POLICY_IMPLICIT_DENY);
+        assert_int_equal(decide(THERE, RES(TO_ACCOUNT)), POLICY_ALLOW);
+        as = &session;
+}
+
+// ---- what is in the way ---------------------------------------------------------------------------------------------
+
+static unsigned told[2]; // missing, denies
+
+static void count_obstacle(const struct policy_obstacle *b, void *arg)
+{
+        (void)arg;
+        told[b->deny]++;
+}
+
+static void look(const struct policy_case *c, void *arg)
+{
+        (void)arg;
+        told[0] = told[1] = 0;
+        assert_int_equal(policy_each_obstacle(c, &outcome, count_obstacle, NULL), 0);
+        assert_int_equal(told[0], outcome.n_missing);
+        assert_int_equal(told[1], outcome.n_denies);
+}
+
+static void every_deny_and_every_missing_allow_is_counted_and_told(void **state _unused_)
+{
+        static const char twice[] = P("[{\"Effect\":\"Deny\",\"Action\":\"s3:*\",\"Resource\":\"*\"},"
+                                      "{\"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\"}]");
+
+        then = look;
+        assert_int_equal(decide(HERE, ID(twice)), POLICY_EXPLICIT_DENY);
+        assert_int_equal(outcome.n_denies, 2);
+        assert_int_equal(outcome.n_missing, 1); // without the denies nothing would allow either
+        assert_int_equal(decide(HERE, ID(twice), ID(ALLOW_S3)), POLICY_EXPLICIT_DENY);
+        assert_int_equal(outcome.n_missing, 0);
+        assert_int_equal(
+                decide(HERE, ID(DENY_S3), ID(ALLOW_S3), SCP(0, ALLOW_EC2), SCP(2, DENY_S3), BOUND(ALLOW_EC2)),
+                POLICY_EXPLICIT_DENY);
+        assert_int_equal(outcome.n_denies, 2);
+        assert_int_equal(outcome.n_missing, 3); // two levels, and the boundary
+        assert_int_equal(decide_n(THERE, NULL, 0), POLICY_IMPLICIT_DENY);
+        assert_int_equal(outcome.n_missing, 2);
+        assert_int_equal(decide(HERE, ID(ALLOW_S3)), POLICY_ALLOW);
+        assert_int_equal(outcome.n_missing + outcome.n_denies, 0);
+        // A resource's Allow behind its own Deny still spares the identity's.
+        assert_int_equal(decide(HERE, RES(TO_SESSION), RES(DENY_BUT_NOBODY)), POLICY_EXPLICIT_DENY);
+        assert_int_equal(outcome.n_denies, 1);
+        assert_int_equal(outcome.n_missing, 0);
+        then = NULL;
+}
+
+static bool proposed;
+
+static void try_proposal(const struct policy_case *c, void *arg)
+{
+        static const char *const actions[] = {"s3:GetObject", NULL};
+        json_t *s = NULL;
+
+        (void)arg;
+        assert_int_equal(policy_propose(&s, c, &outcome, actions, false), 0);
+        proposed = s != NULL; // that it suffices is tried by who proposes
+        json_decref(s);
+}
+
+static void change_is_proposed_where_exactly_one_allow_is_missing(void **state _unused_)
+{
+        then = try_proposal;
+        (void)decide(HERE, ID(ALLOW_EC2));
+        assert_true(proposed);
+        (void)decide(HERE, ID(ALLOW_S3), SCP(0, EVERYTHING), SCP(1, ALLOW_EC2));
+        assert_true(proposed);
+        (void)decide(THERE, ID(ALLOW_S3));
+        assert_true(proposed);
+        (void)decide(HERE, ID(ALLOW_S3), VPCE(BUCKET("{\"AWS\":\"" THERE "\"}")));
+        assert_true(proposed);
+        (void)decide(HERE, ID(ALLOW_S3), SCP(0, ALLOW_EC2), SCP(1, ALLOW_EC2)); // two levels
+        assert_false(proposed);
+        (void)decide(HERE, ID(ALLOW_EC2), BOUND(ALLOW_EC2)); // two kinds
+        assert_false(proposed);
+        (void)decide(HERE, ID(ALLOW_EC2), BOUND(DENY_S3)); // one, and a Deny
+        assert_false(proposed);
+        (void)decide(HERE, ID(DENY_S3));
+        assert_false(proposed);
+        (void)decide(HERE, ID(ALLOW_S3));
+        assert_false(proposed);
+        then = NULL;
+}
+
 static void across_accounts_both_sides_must_allow(void **state _unused_)
 {
         static const char *const whom[] = {TO_SESSION, TO_ROLE, TO_ACCOUNT, TO_ALL};
@@ -218,6 +355,11 @@ static void across_accounts_both_sides_must_allow(void **state _unused_)
 
 static void keys_and_roles_are_opened_by_their_own_policy_only(void **state _unused_)
 {
+        assert_true(policy_opens_alone("kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/x"));
+        assert_true(policy_opens_alone("sts:AssumeRole", "arn:aws:iam::123456789012:role/x"));
+        assert_false(policy_opens_alone("kms:ListKeys", "*"));
+        assert_false(policy_opens_alone("sts:GetCallerIdentity", "*"));
+        assert_false(policy_opens_alone("iam:GetRole", "arn:aws:iam::123456789012:role/x"));
         must_allow = true;
         assert_int_equal(decide(HERE, ID(ALLOW_S3)), POLICY_IMPLICIT_DENY);
         assert_int_equal(outcome.decided, POLICY_LAYER_RESOURCE);
@@ -230,7 +372,7 @@ static void keys_and_roles_are_opened_by_their_own_policy_only(void **state _unu
 static void a_service_or_web_identity_has_only_the_resource_policy(void **state _unused_)
 {
         static const struct policy_principal service = {
-                POLICY_PRINCIPAL_SERVICE, "logs.amazonaws.com", NULL, NULL};
+                POLICY_PRINCIPAL_SERVICE, "logs.amazonaws.com", NULL, NULL, false};
 
         as = &service;
         assert_int_equal(decide(HERE, RES(BUCKET("{\"Service\":\"logs.amazonaws.com\"}"))), POLICY_ALLOW);
@@ -319,9 +461,11 @@ static int decide_once(const struct policy_case *c)
 
 static void memory_that_runs_out_allows_nothing(void **state _unused_)
 {
-        struct policy *p = parse(POLICY_IDENTITY, EVERYTHING);
+        // What has no variable is made ready when it is parsed.
+        struct policy *p = parse(POLICY_IDENTITY,
+                P("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"arn:aws:s3:::${aws:username}\"}"));
         struct policy_document d = {p, POLICY_LAYER_IDENTITY, 0};
-        struct policy_context *ctx = context(NULL);
+        struct policy_context *ctx = context(KEYS("aws:username", "b"));
         struct policy_case c = {&d, 1, {&session, "s3:GetObject", "arn:aws:s3:::b", ctx, false}, NULL, false};
         unsigned failed = 0;
         int r = 0;
@@ -356,6 +500,11 @@ int main(void)
                 cmocka_unit_test(a_service_or_web_identity_has_only_the_resource_policy),
                 cmocka_unit_test(not_principal_spares_who_is_listed_with_role_and_account),
                 cmocka_unit_test(control_policies_name_everybody_or_nobody),
+                cmocka_unit_test(resource_control_policies_only_deny),
+                cmocka_unit_test(control_policies_do_not_concern_services_and_web_identities),
+                cmocka_unit_test(root_user_needs_no_policy_and_is_limited_by_its_organisation),
+                cmocka_unit_test(every_deny_and_every_missing_allow_is_counted_and_told),
+                cmocka_unit_test(change_is_proposed_where_exactly_one_allow_is_missing),
                 cmocka_unit_test(a_case_that_makes_no_sense_allows_nothing),
                 cmocka_unit_test(memory_that_runs_out_allows_nothing),
         };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The JSON library forgets where things stood; a person wants the line. This walks a document already known
-// to be well-formed, counts brackets outside strings, and notes the line of every statement.
+// to be well-formed, counts brackets outside strings, and notes where every statement begins and ends.
 #include "policy_internal.h"
 
 struct walker {
-        const char *p, *end;
+        const char *p, *end, *line_start;
         unsigned line, depth;
 };
 
@@ -20,19 +20,27 @@ static void skip_string(struct walker *w)
         w->p++;
 }
 
-void policy_find_lines(const char *text, size_t text_n, unsigned *lines, size_t n)
+static unsigned column(const struct walker *w)
+{
+        return (unsigned)(w->p - w->line_start); // p is one behind, columns count from 1
+}
+
+void policy_find_places(const char *text, size_t text_n, struct policy_place *places, size_t n)
 {
         static const char name[] = "\"Statement\"";
-        struct walker w = {.p = text, .end = text + text_n, .line = 1};
-        bool wanted = false; // inside the value of "Statement"
+        struct walker w = {.p = text, .end = text + text_n, .line_start = text, .line = 1};
+        struct policy_place *open = NULL; // the statement we are in
+        bool wanted = false;              // inside the value of "Statement"
+        unsigned open_depth = 0;
         size_t found = 0;
 
-        while (w.p < w.end && found < n) {
+        while (w.p < w.end && (found < n || open)) {
                 const char *start = w.p;
 
                 switch (*w.p++) {
                 case '\n':
                         w.line++;
+                        w.line_start = w.p;
                         break;
                 case '"':
                         skip_string(&w);
@@ -42,8 +50,11 @@ void policy_find_lines(const char *text, size_t text_n, unsigned *lines, size_t 
                         break;
                 case '{':
                         // The one statement is an object in the document, several are objects in a list.
-                        if (wanted && (w.depth == 1 || w.depth == 2))
-                                lines[found++] = w.line;
+                        if (wanted && !open && found < n && (w.depth == 1 || w.depth == 2)) {
+                                open = &places[found++];
+                                open_depth = w.depth;
+                                *open = (struct policy_place){.line = w.line, .column = column(&w)};
+                        }
                         w.depth++;
                         break;
                 case '[':
@@ -52,6 +63,11 @@ void policy_find_lines(const char *text, size_t text_n, unsigned *lines, size_t 
                 case '}':
                 case ']':
                         w.depth--;
+                        if (open && w.depth == open_depth) {
+                                open->end_line = w.line;
+                                open->end_column = column(&w);
+                                open = NULL;
+                        }
                         wanted &= w.depth != 1;
                         break;
                 default:
