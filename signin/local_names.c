@@ -28,7 +28,7 @@ static int add(struct local_names *l, const char *name, uint32_t id, bool group)
 
         if (l->n == l->room) {
                 l->room = l->room ? l->room * 2 : 128;
-                e = reallocarray(l->e, l->room, sizeof *e);
+                e = realloc(l->e, l->room * sizeof *e);
                 if (!e)
                         return -ENOMEM;
                 l->e = e;

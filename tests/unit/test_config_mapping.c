@@ -8,33 +8,12 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "config.h"
+#include "config_case.h"
 #include "fault.h"
 #include "reserved.h"
 
 #define BASE  "[identity corp]\nissuer = https://login.example.com\nclient_id = valetkey\n"
 #define CLAIM "username_claim = upn\nusername_claim_is_immutable = yes\n"
-
-static struct config *taken(const char *text)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) < 0)
-                fail_msg("refused: %s", err.text);
-        return c;
-}
-
-static void refused(const char *text, const char *why)
-{
-        struct err err = ERR_INIT;
-        struct config *c = NULL;
-
-        if (config_parse(&c, "x.conf", text, strlen(text), &err) != -EBADMSG)
-                fail_msg("taken: %s", text);
-        if (!strstr(err.text, why))
-                fail_msg("says \"%s\" and not \"%s\"", err.text, why);
-}
 
 static void nobody_is_admitted_unless_told(void **state)
 {
@@ -83,26 +62,33 @@ static void a_pattern_that_is_too_wide_is_none(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 snprintf(text, sizeof text, BASE CLAIM "admit = %s\n", bad[i]);
-                refused(text, "x.conf:6: admit: must be patterns");
+                refused(text, "x.conf:6: admit: must be patterns of user names with one star, at the "
+                              "beginning or the end, and two "
+                              "characters beside it, like *@example.com");
         }
         refused(BASE CLAIM "admit = a1* a2* a3* a4* a5* a6* a7* a8* a9* b1* b2* b3* b4* b5* b6* b7* b8*\n",
-                "names more than 16 patterns");
-        refused(BASE "admit = *@example.com\n", "admit needs username_claim");
-        refused(BASE "admit_max = 5\n", "it has no admit");
-        refused(BASE CLAIM "admit = *@example.com\nadmit_max = 100000\n", "a number from 1 to 99999");
-        refused(BASE "on_refused_refresh = lock\n", "must be require_sign_in or ignore");
+                "x.conf:6: admit: names more than 16 patterns");
+        refused(BASE "admit = *@example.com\n", "x.conf:4: [identity corp] admit needs username_claim: "
+                                                "nothing else says whose the name is that somebody types");
+        refused(BASE "admit_max = 5\n", "x.conf:4: [identity corp] admits nobody: it has no admit");
+        refused(BASE CLAIM "admit = *@example.com\nadmit_max = 100000\n",
+                "x.conf:7: admit_max: must be a number from 1 to 99999");
+        refused(BASE "on_refused_refresh = lock\n",
+                "x.conf:4: on_refused_refresh: must be require_sign_in or ignore");
 }
 
 static void a_group_is_told_by_its_id(void **state)
 {
         (void)state;
-        refused(BASE "[group readers]\n", "[group readers] lacks id");
-        refused(BASE "[group readers]\nid = two words\n", "must be one word");
-        refused(BASE "[group a]\nid = 1\n[group b]\nid = 1\n", "has the same id as [group a]");
+        refused(BASE "[group readers]\n", "x.conf:4: [group readers] lacks id");
+        refused(BASE "[group readers]\nid = two words\n",
+                "x.conf:5: id: must be one word of visible ASCII characters");
+        refused(BASE "[group a]\nid = 1\n[group b]\nid = 1\n",
+                "x.conf:7: [group b] has the same id as [group a]");
         refused(BASE "[group a]\nid = 1\ngid = 1900000000\n[group b]\nid = 2\ngid = 1900000000\n",
-                "has the same gid as [group a]");
-        refused(BASE "[group a/b]\nid = 1\n", "is no name for a group");
-        refused(BASE "[group 9a]\nid = 1\n", "is no name for a group");
+                "x.conf:9: [group b] has the same gid as [group a]");
+        refused(BASE "[group a/b]\nid = 1\n", "x.conf:4: [group a/b] is no name for a group");
+        refused(BASE "[group 9a]\nid = 1\n", "x.conf:4: [group 9a] is no name for a group");
 }
 
 // No rule of sudo's, polkit's or udev's that goes by a name is met by a group from elsewhere.
@@ -110,12 +96,16 @@ static void a_group_has_no_name_of_the_systems(void **state)
 {
         static const char *const bad[] = {"root", "sudo", "wheel", "admin", "docker", "lxd", "disk", "shadow",
                 "systemd-journal", "libvirt-qemu"};
-        char text[256];
+        char text[256], why[256];
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 snprintf(text, sizeof text, BASE "[group %s]\nid = 1\n", bad[i]);
-                refused(text, "has a name of the system's");
+                snprintf(why, sizeof why,
+                        "x.conf:4: [group %s] has a name of the system's: rules that go by it would take it "
+                        "for that",
+                        bad[i]);
+                refused(text, why);
         }
 }
 
@@ -128,7 +118,7 @@ static void a_gid_outside_of_the_range_is_refused(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 snprintf(text, sizeof text, BASE "[group readers]\nid = 1\ngid = %s\n", bad[i]);
-                refused(text, "must be a number from 1879048192 to 2147483646");
+                refused(text, "x.conf:6: gid: must be a number from 1879048192 to 2147483646");
         }
 }
 
