@@ -8,8 +8,6 @@
 
 #include "locked.h"
 
-#include <openssl/crypto.h>
-
 struct secret {
         size_t n;
         char p[];
@@ -86,16 +84,6 @@ char *secret_bytes_mutable(struct secret *s)
 size_t secret_len(const struct secret *s)
 {
         return s ? s->n : 0;
-}
-
-bool secret_eq_bytes(const struct secret *a, const void *p, size_t n)
-{
-        return a && p && a->n == n && CRYPTO_memcmp(a->p, p, n) == 0;
-}
-
-bool secret_eq(const struct secret *a, const struct secret *b)
-{
-        return a && b && secret_eq_bytes(a, b->p, b->n);
 }
 
 struct secret *secret_free(struct secret *s)

@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -234,16 +233,4 @@ bool log_limit_allows(struct log_limit *l, const char *event, const struct clock
         if (l->n < UINT_MAX)
                 l->n++;
         return l->n <= LIMIT_LINES;
-}
-
-// dst: always terminated; "????????" when there is no SHA-256.
-void log_fingerprint(char dst[9], const void *p, size_t n)
-{
-        unsigned char md[EVP_MAX_MD_SIZE];
-
-        if (!EVP_Digest(p, n, md, NULL, EVP_sha256(), NULL)) {
-                memcpy(dst, "????????", 9);
-                return;
-        }
-        snprintf(dst, 9, "%02x%02x%02x%02x", md[0], md[1], md[2], md[3]);
 }

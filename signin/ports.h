@@ -9,10 +9,11 @@
 #pragma once
 
 #include "err.h"
+#include "ports_list.h"
 
 #include <sys/types.h>
 
-#define PORTS_MAX 16384u // users; the store and this process have room for as many
+#define PORTS_MAX PORTS_LIST_MAX
 
 enum ports_result {
         PORTS_E_FULL = 1, // no port is free, or PORTS_MAX users have one

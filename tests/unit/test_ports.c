@@ -44,7 +44,7 @@ static int parse(const char *text)
         struct ports_entry e[8];
         struct ports_list l = {.e = e};
 
-        return ports_file_parse(&l, ARRAY_SIZE(e), text, strlen(text));
+        return ports_list_parse(&l, ARRAY_SIZE(e), text, strlen(text));
 }
 
 static void the_file(void **state)
