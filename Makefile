@@ -48,7 +48,7 @@ SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
 INC := -Ilib -Iwire -Itable -Inet -Idbus
 # Tests, fuzz targets and benchmarks look into every part; the parts do not look into each other.
-TEST_INC := -Isignin -Ibroker -Icli -Isandbox -Ipam
+TEST_INC := -Isignin -Ibroker -Icli -Isandbox -Ipam -Iimds
 $(B)/tests/%.o $(B)/bench/%.o: INC += $(TEST_INC)
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
@@ -74,7 +74,7 @@ NSS_SRC     := $(call srcs,nss)
 # In other people's processes only the reader of the table is loaded, never its writer.
 READER_SRC  := $(filter-out table/write%,$(call srcs,table))
 MODULE_SRC  := $(call srcs,wire) $(READER_SRC)
-PART_DIRS   := signin broker dbus cli sandbox
+PART_DIRS   := signin broker dbus cli sandbox imds
 
 ARCHIVE := $(B)/libvaletkey.a
 PARTS   := $(foreach d,$(PART_DIRS),$(if $(call srcs,$(d)),$(B)/lib$(d).a))
@@ -83,7 +83,7 @@ LIBS_ALL := -Wl,--start-group $(PARTS) $(ARCHIVE) -Wl,--end-group
 PROGRAMS := $(if $(wildcard signin/main.c),$(B)/valetkeyd) $(if $(wildcard broker/main.c),$(B)/valetkey-broker) \
             $(if $(wildcard cli/main.c),$(B)/valetkey) $(if $(wildcard cli/shim.c),$(B)/valetkey-credential-process) \
             $(if $(wildcard cli/generator.c),$(B)/60-valetkey) \
-            $(if $(wildcard sandbox/main.c),$(B)/valetkey-sandbox)
+            $(if $(wildcard sandbox/main.c),$(B)/valetkey-sandbox) $(if $(wildcard imds/main.c),$(B)/valetkey-imds)
 MODULES  := $(if $(PAM_SRC),$(B)/pam_valetkey.so) $(if $(NSS_SRC),$(B)/libnss_valetkey.so.2)
 
 UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
@@ -145,6 +145,8 @@ $(B)/valetkey: $(B)/cli/main.o $(B)/libcli.a $(if $(call srcs,dbus),$(B)/libdbus
 	$(link_rule)
 $(B)/valetkey-sandbox: LINK_LIBS = -lpam $(L_NET)
 $(B)/valetkey-sandbox: $(B)/sandbox/main.o $(B)/libsandbox.a $(ARCHIVE)
+	$(link_rule)
+$(B)/valetkey-imds: $(B)/imds/main.o $(B)/libimds.a $(ARCHIVE)
 	$(link_rule)
 # The shim: static, so that starting it is one execve and no dynamic linking. (A sanitiser cannot be static.)
 $(B)/valetkey-credential-process: $(call objs,cli/shim.c $(call srcs,wire))

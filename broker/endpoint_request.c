@@ -25,20 +25,20 @@ static void refuse(struct endpoint_conn *c, const char *why)
         endpoint_answer_error(c, 403, "AccessDenied", why);
 }
 
-// 127.0.0.1 and localhost, with this port or (as aws-c-auth sends it) without any.
-static bool is_own_host(const struct endpoint *e, const struct http_text *host)
+static bool names_host(const struct http_text *host, const char *name, unsigned port)
 {
-        static const char *const names[] = {"127.0.0.1", "localhost"};
         char with_port[32];
 
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                if (http_text_is_nocase(host, names[i]))
-                        return true;
-                snprintf(with_port, sizeof with_port, "%s:%u", names[i], e->port);
-                if (http_text_is_nocase(host, with_port))
-                        return true;
-        }
-        return false;
+        snprintf(with_port, sizeof with_port, "%s:%u", name, port);
+        return http_text_is_nocase(host, name) || http_text_is_nocase(host, with_port);
+}
+
+// 127.0.0.1 and localhost, with this port or (as aws-c-auth sends it) without any; and the addresses of those whom this service
+// is taken for, where valetkey-imds(8) sends their callers here, each for its own.
+static bool is_own_host(const struct endpoint *e, const struct http_text *host, bool imds)
+{
+        return names_host(host, "127.0.0.1", e->port) || names_host(host, "localhost", e->port) ||
+               names_host(host, imds ? "169.254.169.254" : "169.254.170.2", 80);
 }
 
 // What only browsers and proxies send; no SDK does.
@@ -62,7 +62,7 @@ static bool is_browser(const struct http_head *h)
 }
 
 // True: go on. Otherwise it has been answered.
-static bool allows(struct endpoint_conn *c, const struct http_head *h)
+static bool allows(struct endpoint_conn *c, const struct http_head *h, bool imds)
 {
         const char *foreign = find_foreign_header(h);
         struct http_text host = {0};
@@ -77,7 +77,7 @@ static bool allows(struct endpoint_conn *c, const struct http_head *h)
                 endpoint_answer_error(c, 400, "InvalidRequest", "a request has one header Host");
                 return false;
         }
-        if (!is_own_host(c->endpoint, &host)) {
+        if (!is_own_host(c->endpoint, &host, imds)) {
                 snprintf(why, sizeof why, "the header Host names another server; this one is %s",
                         c->endpoint->url);
                 refuse(c, why);
@@ -132,18 +132,19 @@ void endpoint_request(struct endpoint_conn *c, const struct http_head *h)
         const struct endpoint_route *route;
         struct endpoint_request q = {.head = h};
         char decoded[ENDPOINT_TARGET_MAX], *path = decoded;
-        bool imds, known = false;
+        bool readable, imds, known = false;
 
-        if (!allows(c, h))
+        readable = http_path_decode(decoded, sizeof decoded, &h->target);
+        // Some SDKs put "http://127.0.0.1:PORT/" and "/latest/…" together as they are.
+        while (readable && path[0] == '/' && path[1] == '/')
+                path++;
+        imds = readable && begins_with(path, "/latest");
+        if (!allows(c, h, imds))
                 return;
-        if (!http_path_decode(decoded, sizeof decoded, &h->target)) {
+        if (!readable) {
                 endpoint_answer_error(c, 400, "InvalidRequest", "the path makes no sense");
                 return;
         }
-        // Some SDKs put "http://127.0.0.1:PORT/" and "/latest/…" together as they are.
-        while (path[0] == '/' && path[1] == '/')
-                path++;
-        imds = begins_with(path, "/latest");
         route = find_route(
                 imds ? endpoint_imds_routes : endpoint_container_routes, &h->method, path, &q.name, &known);
         if (!route && (known || (!http_text_is(&h->method, "GET") && !http_text_is(&h->method, "PUT")))) {

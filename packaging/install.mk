@@ -7,14 +7,15 @@
 # Links that enable the units. Packages have scripts for that, which remember what an admin disabled.
 ENABLE ?= yes
 
-install: install-broker install-signin install-nss install-sandbox
-.PHONY: install-broker install-signin install-nss install-sandbox
+install: install-broker install-signin install-imds install-nss install-sandbox
+.PHONY: install-broker install-signin install-imds install-nss install-sandbox
 
 # A page goes with the program or module it is named after; the rest are about what the user meets.
 MANS_OF_SANDBOX := $(filter %/valetkey-sandbox.1,$(MANS))
 MANS_OF_SIGNIN  := $(filter %/valetkeyd.8 %/pam_valetkey.8,$(MANS))
+MANS_OF_IMDS    := $(filter %/valetkey-imds.8,$(MANS))
 MANS_OF_NSS     := $(filter %/libnss_valetkey.8,$(MANS))
-MANS_OF_BROKER  := $(filter-out $(MANS_OF_SANDBOX) $(MANS_OF_SIGNIN) $(MANS_OF_NSS),$(MANS))
+MANS_OF_BROKER  := $(filter-out $(MANS_OF_SANDBOX) $(MANS_OF_SIGNIN) $(MANS_OF_IMDS) $(MANS_OF_NSS),$(MANS))
 install_mans = for m in $(1); do install -D -m 644 "$$m" "$(DESTDIR)$(MANDIR)/man$${m\#\#*.}/$${m\#\#*/}" || exit 1; done
 # Every file of a folder, to a folder: $(call install_tree,FROM,TO)
 install_tree = for f in $(shell cd $(1) && find . -type f | LC_ALL=C sort); do install -D -m 644 "$(1)/$$f" "$(DESTDIR)$(2)/$$f" || exit 1; done
@@ -69,6 +70,13 @@ install-signin: all
 	$(if $(filter yes,$(ENABLE)),install -d $(DESTDIR)$(UNITDIR)/sockets.target.wants && for s in login claim; do \
 		ln -sf ../valetkeyd-$$s.socket $(DESTDIR)$(UNITDIR)/sockets.target.wants/valetkeyd-$$s.socket || exit 1; \
 	done)
+
+# The redirection of 169.254.169.254, of valetkeyd's package: a unit that nobody enables but the admin.
+install-imds: all
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(UNITDIR)
+	install -m 711 $(B)/valetkey-imds $(DESTDIR)$(LIBEXECDIR)/
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/valetkey-imds.service >$(DESTDIR)$(UNITDIR)/valetkey-imds.service
+	$(call install_mans,$(MANS_OF_IMDS))
 
 # Users who exist only at the provider, for every program that asks the C library.
 install-nss: all

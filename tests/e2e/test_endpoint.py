@@ -252,12 +252,25 @@ def test_a_service_that_is_off(make):
 def test_names_that_are_not_ours(ep):
     for host in ("127.0.0.1", "localhost", f"127.0.0.1:{ep.port}", f"LocalHost:{ep.port}"):
         assert ep.container(host=host).status == 200
-    for host in ("evil.example", f"evil.example:{ep.port}", "127.0.0.1:1", "127.0.0.1.evil.example", "169.254.169.254", "127.0.0.2",
+    for host in ("evil.example", f"evil.example:{ep.port}", "127.0.0.1:1", "127.0.0.1.evil.example", f"169.254.169.254:{ep.port}", "127.0.0.2",
                  f"x@127.0.0.1:{ep.port}", f"127.0.0.1:{ep.port}/", "[::1]"):
         is_error(ep.container(host=host), 403)
         is_error(ep.ask("/latest/api/token", "PUT", host=host, X_aws_ec2_metadata_token_ttl_seconds=60), 403)
     is_error(ep.container(host=""), 400)
     is_error(ep.send(ep.request("/credentials", Authorization=ep.token).replace(b"\r\n\r\n", b"\r\nHost: localhost\r\n\r\n")), 400)
+
+
+def test_the_addresses_of_the_services_it_is_taken_for(ep):
+    """Redirected programs name them; each is of one service."""
+    ttl = {"X_aws_ec2_metadata_token_ttl_seconds": 60}
+    for host in ("169.254.169.254", "169.254.169.254:80"):
+        assert ep.ask("/latest/api/token", "PUT", host=host, **ttl).status == 200
+        is_error(ep.container(host=host), 403)
+        is_error(ep.ask("/latest/meta-data/iam/info", host=host), 401)
+    for host in ("169.254.170.2", "169.254.170.2:80"):
+        assert ep.container(host=host).status == 200
+        is_error(ep.ask("/credentials", host=host), 401)
+        is_error(ep.ask("/latest/api/token", "PUT", host=host, **ttl), 403)
 
 
 def test_browsers_and_proxies(ep):
