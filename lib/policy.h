@@ -27,7 +27,10 @@ int policy_parse(
         struct policy **ret, enum policy_kind kind, const void *text, size_t n, struct err *err) _must_check_;
 struct policy *policy_free(struct policy *p);
 DEFINE_CLEANUP(struct policy *, policy_free);
-// Calls cb with every condition key the document names (as written there) and the statement's line.
+// The n-th statement as it was read, from 1; borrowed.
+struct json_t;
+struct json_t *policy_statement_json(const struct policy *p, unsigned n);
+// Calls cb with every condition key the document names (as written there), in a variable too, and the statement's line.
 void policy_each_key(
         const struct policy *p, void (*cb)(const char *key, unsigned line, void *arg), void *arg);
 
@@ -40,6 +43,10 @@ DEFINE_CLEANUP(struct policy_context *, policy_context_free);
 int policy_context_add(struct policy_context *c, const char *key, const char *value) _must_check_;
 // True when the key has a value.
 bool policy_context_has(const struct policy_context *c, const char *key);
+
+// Calls cb for every key that has values, in the order they came.
+void policy_context_each(const struct policy_context *c,
+        void (*cb)(const char *key, const char *const *values, size_t n, void *arg), void *arg);
 
 enum policy_principal_type {
         POLICY_PRINCIPAL_AWS,       // a user or a role session

@@ -109,6 +109,14 @@ const struct policy_strings *policy_context_get(const struct policy_context *c, 
         return e && e->values.n ? &e->values : NULL;
 }
 
+void policy_context_each(const struct policy_context *c,
+        void (*cb)(const char *key, const char *const *values, size_t n, void *arg), void *arg)
+{
+        for (size_t i = 0; i < c->n; i++)
+                if (c->entries[i].values.n)
+                        cb(c->entries[i].key, c->entries[i].values.v, c->entries[i].values.n, arg);
+}
+
 bool policy_context_has(const struct policy_context *c, const char *key)
 {
         return policy_context_get(c, key);

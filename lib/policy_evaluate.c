@@ -251,9 +251,35 @@ int policy_each_match(const struct policy *p, const struct policy_request *q, bo
         return 0;
 }
 
+// The keys of the variables in a pattern: "${aws:username, 'nobody'}".
+static void variables_of(const struct policy_pattern *p, unsigned line,
+        void (*cb)(const char *key, unsigned line, void *arg), void *arg)
+{
+        const char *at = p->ready ? NULL : strstr(p->source, "${"); // what is ready has none
+
+        for (; at; at = strstr(at + 2, "${")) {
+                char key[256];
+                size_t n = strcspn(at + 2, ",} ");
+
+                if (n == 0 || n >= sizeof key || strchr("*?$", at[2]))
+                        continue;
+                memcpy(key, at + 2, n);
+                key[n] = 0;
+                cb(key, line, arg);
+        }
+}
+
 void policy_each_key(const struct policy *p, void (*cb)(const char *key, unsigned line, void *arg), void *arg)
 {
-        for (size_t i = 0; i < p->n_statements; i++)
-                for (size_t k = 0; k < p->statements[i].n_conditions; k++)
-                        cb(p->statements[i].conditions[k].key, p->statements[i].place.line, arg);
+        for (size_t i = 0; i < p->n_statements; i++) {
+                const struct policy_statement *s = &p->statements[i];
+
+                for (size_t k = 0; k < s->resources.n; k++)
+                        variables_of(&s->resources.v[k], s->place.line, cb, arg);
+                for (size_t k = 0; k < s->n_conditions; k++) {
+                        cb(s->conditions[k].key, s->place.line, arg);
+                        for (size_t v = 0; v < s->conditions[k].values.n; v++)
+                                variables_of(&s->conditions[k].values.v[v], s->place.line, cb, arg);
+                }
+        }
 }

@@ -542,6 +542,13 @@ int policy_parse(struct policy **ret, enum policy_kind kind, const void *text, s
         return 0;
 }
 
+json_t *policy_statement_json(const struct policy *p, unsigned n)
+{
+        json_t *all = json_object_get(p->doc, "Statement");
+
+        return json_is_array(all) ? json_array_get(all, n - 1) : all;
+}
+
 struct policy *policy_free(struct policy *p)
 {
         if (!p)

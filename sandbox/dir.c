@@ -57,7 +57,7 @@ static int read_settings(struct dir *d, const char *path, struct err *err)
         return 0;
 }
 
-// ---- the four kinds -----------------------------------------------------------------------------------------------
+// ---- the kinds -----------------------------------------------------------------------------------------------
 
 // Calls read_one for every entry of one folder, with room for each.
 static int read_kind(struct dir *d, const char *top, const char *folder, const char *suffix,
@@ -86,21 +86,22 @@ static int read_kind(struct dir *d, const char *top, const char *folder, const c
         return r;
 }
 
-#define KIND(what)                                                                                           \
-        static int room_##what##s(struct dir *d, size_t n)                                                   \
+#define KIND(what, many)                                                                                     \
+        static int room_##many(struct dir *d, size_t n)                                                      \
         {                                                                                                    \
-                d->what##s = calloc(n, sizeof *d->what##s);                                                  \
-                return d->what##s ? 0 : -ENOMEM;                                                             \
+                d->many = calloc(n, sizeof *d->many);                                                        \
+                return d->many ? 0 : -ENOMEM;                                                                \
         }                                                                                                    \
         static int one_##what(struct dir *d, size_t i, const char *path, const char *name, struct err *err)  \
         {                                                                                                    \
-                d->n_##what##s = i + 1; /* a half-read one is freed too */                                   \
-                return dir_read_##what(&d->what##s[i], d, path, name, err);                                  \
+                d->n_##many = i + 1; /* a half-read one is freed too */                                      \
+                return dir_read_##what(&d->many[i], d, path, name, err);                                     \
         }
-KIND(user)
-KIND(client)
-KIND(provider)
-KIND(role)
+KIND(user, users)
+KIND(client, clients)
+KIND(provider, providers)
+KIND(policy, policies)
+KIND(role, roles)
 #undef KIND
 
 int dir_load(struct dir **ret, const char *path, const char *issuer_name, struct err *err)
@@ -116,6 +117,8 @@ int dir_load(struct dir **ret, const char *path, const char *issuer_name, struct
                 (r = read_kind(d, path, "users", ".json", one_user, room_users, err)) < 0 ||
                 (r = read_kind(d, path, "clients", ".json", one_client, room_clients, err)) < 0 ||
                 (r = read_kind(d, path, "providers", ".json", one_provider, room_providers, err)) < 0 ||
+                (r = read_kind(d, path, "policies", ".json", one_policy, room_policies, err)) < 0 ||
+                (r = dir_read_controls(d, path, err)) < 0 ||
                 (r = read_kind(d, path, "roles", "", one_role, room_roles, err)) < 0)
                 return r;
         *ret = TAKE_PTR(d);
@@ -127,10 +130,13 @@ static void free_roles(struct dir *d)
         for (size_t i = 0; i < d->n_roles; i++) {
                 struct dir_role *r = &d->roles[i];
 
-                for (size_t k = 0; k < r->n_identity; k++)
-                        policy_free(r->identity[k]);
-                free(r->identity);
+                dir_policies_free(r->inlined, r->n_inline);
+                for (size_t k = 0; k < r->n_attached; k++)
+                        free(r->attached[k].arn);
+                free(r->attached);
+                free(r->boundary.arn);
                 policy_free(r->trust);
+                free(r->trust_text);
                 free(r->arn);
                 free(r->account);
                 free(r->name);
@@ -159,6 +165,8 @@ struct dir *dir_free(struct dir *d)
                 json_decref(d->providers[i].client_ids);
         }
         free_roles(d);
+        dir_policies_free(d->policies, d->n_policies);
+        dir_policies_free(d->controls, d->n_controls);
         free(d->users);
         free(d->clients);
         free(d->providers);
@@ -198,6 +206,16 @@ const struct dir_provider *dir_find_provider(const struct dir *d, const char *ac
         for (size_t i = 0; i < d->n_providers; i++)
                 if (strcmp(d->providers[i].account, account) == 0 && strcmp(d->providers[i].url, issuer) == 0)
                         return &d->providers[i];
+        return NULL;
+}
+
+const struct dir_policy *dir_find_policy(const struct dir *d, const char *arn)
+{
+        const char *name = strstr(arn, ":policy/") ? strrchr(arn, '/') + 1 : arn;
+
+        for (size_t i = 0; i < d->n_policies; i++)
+                if (strcmp(d->policies[i].name, name) == 0)
+                        return &d->policies[i];
         return NULL;
 }
 

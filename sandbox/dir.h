@@ -36,13 +36,26 @@ struct dir_provider { // an IAM OpenID Connect provider
         json_t *client_ids;
 };
 
+struct dir_policy {
+        char *name;
+        char *text; // as IAM hands it out
+        struct policy *policy;
+        unsigned level; // of a service control policy
+};
+struct dir_attachment { // of a managed policy
+        char *arn;      // as role.json has it; NULL: none
+        const struct dir_policy *managed;
+};
+
 struct dir_role {
         char *arn, *account, *name;
         char id[22]; // "AROA…"
         int64_t max_duration_s;
         struct policy *trust;
-        struct policy **identity; // the role's own permissions
-        size_t n_identity;
+        char *trust_text;
+        struct dir_policy *inlined; // the role's own permissions
+        struct dir_attachment *attached, boundary;
+        size_t n_inline, n_attached;
 };
 
 struct dir {
@@ -54,7 +67,9 @@ struct dir {
         struct dir_client *clients;
         struct dir_provider *providers;
         struct dir_role *roles;
-        size_t n_users, n_clients, n_providers, n_roles;
+        struct dir_policy *policies; // managed ones
+        struct dir_policy *controls; // the organisation's service control policies, of all levels
+        size_t n_users, n_clients, n_providers, n_roles, n_policies, n_controls;
 };
 
 // issuer_name: "127.0.0.1:8080/oidc". 0; -ENOENT, -EBADMSG, -ENOMEM with the file and what is wrong in err.
@@ -67,6 +82,8 @@ const struct dir_user *dir_find_user(const struct dir *d, const char *name);
 const struct dir_user *dir_find_subject(const struct dir *d, const char *sub);
 const struct dir_client *dir_find_client(const struct dir *d, const char *id);
 const struct dir_provider *dir_find_provider(const struct dir *d, const char *account, const char *issuer);
+// A managed policy by its ARN; the file is found by the name at the end.
+const struct dir_policy *dir_find_policy(const struct dir *d, const char *arn);
 const struct dir_role *dir_find_role(const struct dir *d, const char *arn);
 
 // Where the example stands: beside the program when it runs from a build tree, else where it is installed.

@@ -133,6 +133,8 @@ static void set_aws(struct env *e, const struct world *w)
         env_set(e, "AWS_SHARED_CREDENTIALS_FILE", "%s", world_path(w, path, "etc/aws-credentials"));
         env_set(e, "AWS_EC2_METADATA_DISABLED", "true");
         env_set(e, "AWS_ENDPOINT_URL_STS", "%s", w->base);
+        env_set(e, "AWS_ENDPOINT_URL_IAM", "%s", w->base);
+        env_set(e, "AWS_ENDPOINT_URL_EC2", "%s", w->base);
 }
 
 static void set_sandbox(struct env *e, const struct world *w)

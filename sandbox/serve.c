@@ -9,9 +9,11 @@
 #include "cloud.h"
 #include "control.h"
 #include "dir.h"
+#include "ec2_service.h"
 #include "faults.h"
 #include "federation.h"
 #include "http.h"
+#include "iam_service.h"
 #include "keyring.h"
 #include "log.h"
 #include "loop.h"
@@ -21,6 +23,34 @@
 
 #define POST "POST"
 #define GET  "GET"
+
+// AWS's services with a query protocol share one address here; which is meant the version of their interface tells.
+static const struct {
+        const char *version;
+        const char *(*name)(const struct web_request *r);
+        void (*handle)(struct web_request *r);
+} query_services[] = {{IAM_VERSION, iam_operation_name, iam_handle},
+        {EC2_VERSION, ec2_operation_name, ec2_handle}, {NULL, sts_operation_name, sts_handle}};
+
+static size_t query_service(const struct web_request *r)
+{
+        const char *version = web_param(r, "Version");
+        size_t i = 0;
+
+        while (query_services[i].version && (!version || strcmp(version, query_services[i].version) != 0))
+                i++;
+        return i;
+}
+
+static const char *query_operation_name(const struct web_request *r)
+{
+        return query_services[query_service(r)].name(r);
+}
+
+static void query_handle(struct web_request *r)
+{
+        query_services[query_service(r)].handle(r);
+}
 
 static const struct web_route routes[] = {
         {GET, "/oidc/.well-known/openid-configuration", SERVICE_OIDC, "discovery", NULL, op_discovery},
@@ -36,8 +66,8 @@ static const struct web_route routes[] = {
         {GET, "/oidc/authorize", SERVICE_OIDC, "authorize", NULL, op_page_authorize},
         {POST, "/oidc/authorize", SERVICE_OIDC, "page", NULL, op_page_authorize_decide},
         {GET, "/oidc/style.css", SERVICE_OIDC, "page", NULL, op_page_style},
-        {POST, "/", SERVICE_STS, NULL, sts_operation_name, sts_handle},
-        {GET, "/", SERVICE_STS, NULL, sts_operation_name, sts_handle},
+        {POST, "/", SERVICE_STS, NULL, query_operation_name, query_handle},
+        {GET, "/", SERVICE_STS, NULL, query_operation_name, query_handle},
         {GET, "/federation", SERVICE_STS, NULL, federation_operation_name, federation_handle},
         {GET, "/_sandbox/stats", NULL, "stats", NULL, control_stats},
         {GET, "/_sandbox/fault", NULL, "fault", NULL, control_faults},

@@ -4,12 +4,11 @@
 // the caller's own policies allow — needed across accounts, and within one unless the trust policy names the
 // caller's role or session itself (IAM user guide, "Cross-account policy evaluation logic" and "Difference
 // between resource-based and identity-based policies").
-#include "sts_internal.h"
+#include "access.h"
 
 #include <stdio.h>
 
 #include "log.h"
-#include "policy_decide.h"
 
 #define CHAINED_MAX_S 3600
 
@@ -19,99 +18,36 @@ struct attempt {
         const struct sts_session *caller;
         const struct dir_role *role; // NULL: there is none
         struct policy_context *ctx;
-        struct policy_principal principal;
 };
-
-// ---- the request's keys ---------------------------------------------------------------------------------------------
-
-static int add_caller(struct policy_context *c, const struct sts_session *s)
-{
-        int r;
-
-        if ((r = policy_context_add(c, "aws:PrincipalArn", s->role_arn)) < 0 ||
-                (r = policy_context_add(c, "aws:PrincipalAccount", s->account)) < 0 ||
-                (r = policy_context_add(c, "aws:PrincipalType", "AssumedRole")) < 0 ||
-                (r = policy_context_add(c, "aws:userid", s->user_id)) < 0 ||
-                (r = policy_context_add(c, "aws:FederatedProvider", s->provider)) < 0 ||
-                (r = policy_context_add(c, "aws:SourceIdentity", s->source_identity)) < 0)
-                return r;
-        for (size_t i = 0; i < s->tags.n; i++) {
-                char key[160];
-
-                snprintf(key, sizeof key, "aws:PrincipalTag/%s", s->tags.v[i].key);
-                r = policy_context_add(c, key, s->tags.v[i].value);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
 
 static int make_context(struct attempt *a, const char *region)
 {
-        int r = sts_context_new(&a->ctx, a->r, a->p);
+        int r = access_context_new(&a->ctx, a->r, a->caller, region);
 
-        if (r < 0 || (r = add_caller(a->ctx, a->caller)) < 0 ||
+        if (r < 0 || (r = policy_context_add(a->ctx, "sts:RoleSessionName", a->p->session_name)) < 0 ||
                 (r = sts_tags_to_context(a->ctx, &a->p->tags)) < 0 ||
-                (r = policy_context_add(a->ctx, "aws:RequestedRegion", region)) < 0 ||
                 (r = policy_context_add(a->ctx, "sts:ExternalId", a->p->external_id)) < 0)
                 return r;
         return policy_context_add(a->ctx, "sts:SourceIdentity",
                 a->p->source_identity ? a->p->source_identity : a->caller->source_identity);
 }
 
-// ---- the two sides --------------------------------------------------------------------------------------------------
-
-// The policies that concern the request: the role's trust policy, the caller's own, and that of its session.
-static int gather(const struct attempt *a, struct policy_document **ret, size_t *ret_n)
-{
-        const struct dir_role *own = dir_find_role(a->r->cloud->dir, a->caller->role_arn);
-        size_t n_own = own ? own->n_identity : 0, n = 0;
-        struct policy_document *d = calloc(n_own + 2, sizeof *d);
-
-        if (!d)
-                return -ENOMEM;
-        d[n++] = (struct policy_document){.policy = a->role->trust, .layer = POLICY_LAYER_RESOURCE};
-        for (size_t i = 0; i < n_own; i++)
-                d[n++] = (struct policy_document){.policy = own->identity[i], .layer = POLICY_LAYER_IDENTITY};
-        if (a->caller->policy)
-                d[n++] = (struct policy_document){.policy = a->caller->policy, .layer = POLICY_LAYER_SESSION};
-        *ret = d;
-        *ret_n = n;
-        return 0;
-}
-
 // 1: allowed, 0: not (why), -ENOMEM.
 static int allowed(const struct attempt *a, const char *action, struct err *why)
 {
-        cleanup_free struct policy_document *documents = NULL;
-        struct policy_case c = {
-                .request = {.principal = &a->principal,
+        struct policy_outcome o;
+        int r = access_decide(a->r,
+                &(struct access){.caller = a->caller,
                         .action = action,
                         .resource = a->p->role_arn,
-                        .context = a->ctx},
-                .resource_account = a->role->account,
-                .resource_must_allow = true,
-        };
-        struct policy_outcome o;
-        bool direct;
+                        .context = a->ctx,
+                        .resource_account = a->role->account,
+                        .resource_policy = a->role->trust,
+                        .resource_must_allow = true},
+                &o);
 
-        if (gather(a, &documents, &c.n_documents) < 0)
-                return -ENOMEM;
-        c.documents = documents;
-        if (policy_decide(&o, &c) < 0)
-                return -ENOMEM;
         *why = o.why;
-        if (o.decision != POLICY_ALLOW)
-                return 0;
-        direct = !o.across_accounts &&
-                 (o.findings[POLICY_LAYER_RESOURCE].verdict.match == POLICY_MATCH_EXACT ||
-                         o.findings[POLICY_LAYER_RESOURCE].verdict.match == POLICY_MATCH_ANY);
-        if (a->caller->managed_policies && !direct) {
-                err_clear(why);
-                err_set(why, "the caller's session is limited by managed policies the sandbox does not have");
-                return 0;
-        }
-        return 1;
+        return r < 0 ? r : o.decision == POLICY_ALLOW;
 }
 
 // ---- tags and source identity of a chain ----------------------------------------------------------------------------
@@ -253,17 +189,14 @@ static void attempt(struct attempt *a, const char *region)
 void sts_assume_role(struct web_request *r)
 {
         char region[65];
-        const struct sts_session *caller = sts_authenticate(r, region);
+        const struct sts_session *caller = sts_authenticate(r, "sts", region);
         struct sts_params p;
         struct attempt a;
 
         if (!caller || !sts_params_read(&p, r, 0))
                 return;
-        a = (struct attempt){.r = r,
-                .p = &p,
-                .caller = caller,
-                .role = dir_find_role(r->cloud->dir, p.role_arn),
-                .principal = {POLICY_PRINCIPAL_AWS, caller->arn, caller->role_arn, caller->account, false}};
+        a = (struct attempt){
+                .r = r, .p = &p, .caller = caller, .role = dir_find_role(r->cloud->dir, p.role_arn)};
         attempt(&a, region);
         policy_context_free(a.ctx);
         sts_params_deinit(&p);

@@ -21,8 +21,6 @@ static const struct answer {
         {SIGV4_E_MISSING, 403, "MissingAuthenticationToken", "Request is missing Authentication Token"},
         {SIGV4_E_INCOMPLETE, 400, "IncompleteSignature",
                 "The request signature does not conform to AWS standards."},
-        {SIGV4_E_SCOPE, 403, "SignatureDoesNotMatch",
-                "Credential should be scoped to correct service: 'sts'. "},
         {SIGV4_E_EXPIRED, 403, "SignatureDoesNotMatch",
                 "Signature expired: the presigned request's time is over"},
         {SIGV4_E_TOKEN, 403, "InvalidClientTokenId",
@@ -33,8 +31,17 @@ static const struct answer {
                 "Access Key and signing method. Consult the service documentation for details."},
 };
 
-static const struct sts_session *fail(struct web_request *r, int result, const struct err *err)
+static const struct sts_session *fail(
+        struct web_request *r, const char *service, int result, const struct err *err)
 {
+        char scope[80];
+
+        if (result == SIGV4_E_SCOPE) {
+                snprintf(scope, sizeof scope, "Credential should be scoped to correct service: '%s'. ",
+                        service);
+                sts_refuse(r, 403, "SignatureDoesNotMatch", scope, err->text);
+                return NULL;
+        }
         for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
                 if (answers[i].result == result) {
                         sts_refuse(r, answers[i].status, answers[i].code, answers[i].message, err->text);
@@ -63,7 +70,7 @@ static const struct sts_session *fail_skew(struct web_request *r, int64_t signed
         return NULL;
 }
 
-const struct sts_session *sts_authenticate(struct web_request *r, char ret_region[65])
+const struct sts_session *sts_authenticate(struct web_request *r, const char *service, char ret_region[65])
 {
         struct sigv4_header headers[HEADERS_MAX];
         struct sigv4_request q = {.method = r->method,
@@ -83,24 +90,24 @@ const struct sts_session *sts_authenticate(struct web_request *r, char ret_regio
         {
                 if (q.n_headers == HEADERS_MAX) {
                         err_set(&err, "more than %d headers", HEADERS_MAX);
-                        return fail(r, SIGV4_E_INCOMPLETE, &err);
+                        return fail(r, service, SIGV4_E_INCOMPLETE, &err);
                 }
                 headers[q.n_headers++] = (struct sigv4_header){h->key, h->value};
         }
         k = sigv4_read_claim(&claim, &q, &err);
         if (k != 0)
-                return fail(r, k, &err);
+                return fail(r, service, k, &err);
         s = sts_session_find(r->cloud->sts, claim.access_key_id);
         if (!s || !claim.access_key_id[0]) {
                 err_set(&err, "the access key id is none that this sandbox handed out");
-                return fail(r, SIGV4_E_TOKEN, &err);
+                return fail(r, service, SIGV4_E_TOKEN, &err);
         }
         cred = (struct sigv4_credentials){s->access_key_id, s->secret_access_key, s->session_token};
-        k = sigv4_verify(&q, &cred, /* expect_region= */ NULL, "sts", sts_now_s(r), SIGV4_DEFAULT, &err);
+        k = sigv4_verify(&q, &cred, /* expect_region= */ NULL, service, sts_now_s(r), SIGV4_DEFAULT, &err);
         if (k == SIGV4_E_SKEW)
                 return fail_skew(r, claim.time_s);
         if (k != 0)
-                return fail(r, k, &err);
+                return fail(r, service, k, &err);
         if (sts_now_s(r) >= s->expires_s) {
                 sts_refuse(r, 403, "ExpiredToken", "The security token included in the request is expired",
                         s->arn);

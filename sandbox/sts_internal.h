@@ -12,7 +12,8 @@
 #include "web.h"
 #include "xml.h"
 
-#define STS_SESSIONS_MAX 4096
+#define STS_SESSIONS_MAX    4096
+#define STS_POLICY_ARNS_MAX 10
 
 // ---- parameters -----------------------------------------------------------------------------------------------------
 
@@ -21,8 +22,9 @@ struct sts_params {
         const char *role_arn, *session_name, *policy_text;
         char partition[17], account[13], role_name[65];
         int64_t duration_s;
-        struct policy *policy; // the session policy; NULL
-        bool managed_policies; // PolicyArns were given
+        struct policy *policy;                        // the session policy; NULL
+        const char *policy_arns[STS_POLICY_ARNS_MAX]; // of managed policies that narrow the session
+        size_t n_policy_arns;
         // AssumeRole
         const char *external_id, *source_identity;
         struct sts_tags tags;
@@ -46,7 +48,8 @@ struct sts_session {
         char *source_identity;                    // NULL
         struct sts_tags tags;
         struct policy *policy;
-        bool managed_policies;
+        char *policy_arns[STS_POLICY_ARNS_MAX];
+        size_t n_policy_arns;
         int64_t issued_s, expires_s;
 };
 #define STS_SIGNINS_MAX 64
@@ -60,6 +63,7 @@ struct sts {
         struct sts_session sessions[STS_SESSIONS_MAX];
         struct sts_signin signins[STS_SIGNINS_MAX];
         size_t next_signin;
+        unsigned char encoded_key[32]; // of encoded authorization messages
         struct sts_keys *keys;
 };
 
@@ -74,7 +78,7 @@ int sts_session_xml(struct buf *b, const struct sts_session *s, int packed_perce
 int sts_packed_percent(const struct sts_params *p);
 
 // Whose signature is on the request? NULL: it has been answered with what is wrong with it.
-const struct sts_session *sts_authenticate(struct web_request *r, char ret_region[65]);
+const struct sts_session *sts_authenticate(struct web_request *r, const char *service, char ret_region[65]);
 
 // ---- web identity ---------------------------------------------------------------------------------------------------
 
@@ -91,7 +95,7 @@ void sts_web_identity_again(struct web_request *r);
 // ---- decisions ------------------------------------------------------------------------------------------------------
 
 // Keys every request has. 0 or -ENOMEM.
-int sts_context_new(struct policy_context **ret, struct web_request *r, const struct sts_params *p);
+int sts_context_new(struct policy_context **ret, struct web_request *r) _must_check_;
 
 int64_t sts_now_s(const struct web_request *r);
 // The answer, and a line in the log that says what STS itself does not say.
@@ -119,3 +123,4 @@ void sts_keys_fetch(struct web_request *r, const struct dir_provider *p,
 void sts_assume_role_with_web_identity(struct web_request *r);
 void sts_assume_role(struct web_request *r);
 void sts_get_caller_identity(struct web_request *r);
+void sts_decode_authorization_message(struct web_request *r);

@@ -130,11 +130,11 @@ static void check_policy_arns(struct sts_params *p, struct web_request *r, struc
         for (size_t n = 1; member(r, "PolicyArns", n, "arn"); n++) {
                 check_string(v, member(r, "PolicyArns", n, "arn"), "policyArns.1.member.arn", true, 20, 2048,
                         NULL);
-                if (n > 10) {
+                if (n > STS_POLICY_ARNS_MAX) {
                         violation(v, NULL, "policyArns", "Member must have length less than or equal to 10");
                         return;
                 }
-                p->managed_policies = true;
+                p->policy_arns[p->n_policy_arns++] = member(r, "PolicyArns", n, "arn");
         }
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which operation is asked for, and the smallest of them.
-#include "sts_internal.h"
+#include "encoded.h"
 
 #include <stdio.h>
 
 #include "log.h"
+#include "random.h"
 #include "timefmt.h"
 
 static const struct {
@@ -15,6 +16,7 @@ static const struct {
         {"AssumeRoleWithWebIdentity", sts_assume_role_with_web_identity},
         {"AssumeRole", sts_assume_role},
         {"GetCallerIdentity", sts_get_caller_identity},
+        {"DecodeAuthorizationMessage", sts_decode_authorization_message},
 };
 
 int sts_new(struct sts **ret)
@@ -22,8 +24,11 @@ int sts_new(struct sts **ret)
         struct sts *s = calloc(1, sizeof *s);
         int r = s ? sts_keys_new(&s->keys) : -ENOMEM;
 
+        if (r == 0)
+                r = random_bytes(s->encoded_key, sizeof s->encoded_key);
+
         if (r < 0) {
-                free(s);
+                sts_free(s);
                 return r;
         }
         *ret = s;
@@ -74,7 +79,8 @@ void sts_handle(struct web_request *r)
         snprintf(message, sizeof message, "Could not find operation %s for version %.20s", clean,
                 version ? version : "NO_VERSION_SPECIFIED");
         sts_refuse(r, 400, "InvalidAction", message,
-                "the sandbox knows AssumeRoleWithWebIdentity, AssumeRole, GetCallerIdentity");
+                "the sandbox knows AssumeRoleWithWebIdentity, AssumeRole, GetCallerIdentity, "
+                "DecodeAuthorizationMessage");
 }
 
 int64_t sts_now_s(const struct web_request *r)
@@ -104,7 +110,7 @@ void sts_out_of_memory(struct web_request *r)
         xml_reply_error(r, 500, "InternalFailure", "out of memory");
 }
 
-int sts_context_new(struct policy_context **ret, struct web_request *r, const struct sts_params *p)
+int sts_context_new(struct policy_context **ret, struct web_request *r)
 {
         _cleanup_(policy_context_freep) struct policy_context *c = NULL;
         char now[TIME_ISO_LEN + 1], epoch[24];
@@ -119,8 +125,7 @@ int sts_context_new(struct policy_context **ret, struct web_request *r, const st
                 (k = policy_context_add(c, "aws:SourceIp", "127.0.0.1")) < 0 ||
                 (k = policy_context_add(c, "aws:CurrentTime", now)) < 0 ||
                 (k = policy_context_add(c, "aws:EpochTime", epoch)) < 0 ||
-                (k = policy_context_add(c, "aws:UserAgent", web_header(r, "User-Agent"))) < 0 ||
-                (k = policy_context_add(c, "sts:RoleSessionName", p->session_name)) < 0)
+                (k = policy_context_add(c, "aws:UserAgent", web_header(r, "User-Agent"))) < 0)
                 return k;
         *ret = TAKE_PTR(c);
         return 0;
@@ -129,7 +134,7 @@ int sts_context_new(struct policy_context **ret, struct web_request *r, const st
 void sts_get_caller_identity(struct web_request *r)
 {
         char region[65];
-        const struct sts_session *s = sts_authenticate(r, region);
+        const struct sts_session *s = sts_authenticate(r, "sts", region);
         cleanup_buf struct buf b = BUF_INIT(16384);
 
         if (!s)
@@ -139,4 +144,25 @@ void sts_get_caller_identity(struct web_request *r)
         xml_text(&b, "Account", s->account);
         log_event(LOG_E_INFO, "sts.caller", "request=%s arn=%s", r->id, s->arn);
         xml_reply_result(r, "GetCallerIdentity", &b);
+}
+
+void sts_decode_authorization_message(struct web_request *r)
+{
+        char region[65];
+        const struct sts_session *s = sts_authenticate(r, "sts", region);
+        const char *text = web_param(r, "EncodedMessage");
+        cleanup_buf struct buf document = BUF_INIT(ENCODED_MAX), b = BUF_INIT(65536);
+        int k;
+
+        if (!s || !access_check(r, s, region, "sts:DecodeAuthorizationMessage", "*", "*"))
+                return;
+        k = text ? encoded_read(&document, r->cloud->sts->encoded_key, text) : -EBADMSG;
+        if (k == -ENOMEM) {
+                sts_out_of_memory(r);
+        } else if (k < 0) {
+                sts_refuse(r, 400, "InvalidAuthorizationMessageException", "Message is not valid", NULL);
+        } else {
+                xml_text(&b, "DecodedMessage", buf_str(&document));
+                xml_reply_result(r, "DecodeAuthorizationMessage", &b);
+        }
 }

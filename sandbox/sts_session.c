@@ -26,6 +26,8 @@ void sts_session_clear(struct sts_session *s)
         free(s->source_identity);
         sts_tags_deinit(&s->tags);
         policy_free(s->policy);
+        for (size_t i = 0; i < s->n_policy_arns; i++)
+                free(s->policy_arns[i]);
         explicit_bzero(s, sizeof *s);
 }
 
@@ -98,6 +100,11 @@ static int fill(struct sts_session *s, const struct sts_params *p, const struct 
         if (!s->arn || !s->user_id || !s->role_arn || !s->account || (provider && !s->provider) ||
                 (source_identity && !s->source_identity))
                 return -ENOMEM;
+        for (; s->n_policy_arns < p->n_policy_arns; s->n_policy_arns++) {
+                s->policy_arns[s->n_policy_arns] = strdup(p->policy_arns[s->n_policy_arns]);
+                if (!s->policy_arns[s->n_policy_arns])
+                        return -ENOMEM;
+        }
         if ((r = make_secret(&s->secret_access_key, 30)) < 0 || (r = make_secret(&s->session_token, 300)) < 0)
                 return r;
         return make_key_id(s->access_key_id);
@@ -118,15 +125,16 @@ struct sts_session *sts_session_new(struct web_request *r, struct sts_params *p,
         made.issued_s = sts_now_s(r);
         made.expires_s = made.issued_s + life_s;
         made.policy = TAKE_PTR(p->policy);
-        made.managed_policies = p->managed_policies;
         made.tags = p->tags;
         p->tags = (struct sts_tags){0};
         s = room(r->cloud->sts);
         *s = made;
-        if (s->managed_policies)
-                log_event(LOG_E_WARNING, "sts.policy_arns", "request=%s note=%s", r->id,
-                        "the sandbox has no managed policies: this session may do nothing that policies "
-                        "decide");
+        for (size_t i = 0; i < s->n_policy_arns; i++)
+                if (!dir_find_policy(r->cloud->dir, s->policy_arns[i]))
+                        log_event(LOG_E_WARNING, "sts.policy_arns", "request=%s arn=%s note=%s", r->id,
+                                s->policy_arns[i],
+                                "the directory has no such policy: this session may do nothing that policies "
+                                "decide");
         return s;
 }
 

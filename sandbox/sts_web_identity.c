@@ -63,7 +63,10 @@ static int check_trust(struct web_request *r, const struct sts_params *p, const 
         char message[96];
         struct err why = ERR_INIT;
         bool failed;
-        int k = sts_context_new(&ctx, r, p);
+        int k = sts_context_new(&ctx, r);
+
+        if (k == 0)
+                k = policy_context_add(ctx, "sts:RoleSessionName", p->session_name);
 
         if (k == 0)
                 k = policy_web_identity_to_context(ctx, w, provider->name);

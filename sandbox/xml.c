@@ -5,7 +5,8 @@
 
 #include "faults.h"
 
-#define XMLNS      "https://sts.amazonaws.com/doc/2011-06-15/"
+#include "iam_service.h"
+
 #define ANSWER_MAX (128u << 10)
 
 static int escape(struct buf *b, const char *s)
@@ -65,6 +66,14 @@ static void reply(struct web_request *r, int status, struct buf *b)
                 web_reply(r, status, "text/xml", b->p, b->n, NULL);
 }
 
+static const char *namespace_of(const struct web_request *r)
+{
+        const char *version = web_param(r, "Version");
+
+        return version && strcmp(version, IAM_VERSION) == 0 ? "https://iam.amazonaws.com/doc/" IAM_VERSION "/"
+                                                            : "https://sts.amazonaws.com/doc/2011-06-15/";
+}
+
 void xml_reply_result(struct web_request *r, const char *op, const struct buf *result)
 {
         cleanup_buf struct buf b = BUF_INIT(ANSWER_MAX);
@@ -73,7 +82,7 @@ void xml_reply_result(struct web_request *r, const char *op, const struct buf *r
                 web_reply_out_of_memory(r);
                 return;
         }
-        buf_printf(&b, "<%sResponse xmlns=\"" XMLNS "\">\n  <%sResult>", op, op);
+        buf_printf(&b, "<%sResponse xmlns=\"%s\">\n  <%sResult>", op, namespace_of(r), op);
         buf_append(&b, buf_str(result), result->n);
         buf_printf(&b, "</%sResult>\n  <ResponseMetadata>", op);
         xml_text(&b, "RequestId", r->id);
@@ -85,7 +94,7 @@ void xml_reply_error(struct web_request *r, int status, const char *code, const 
 {
         cleanup_buf struct buf b = BUF_INIT(ANSWER_MAX);
 
-        buf_append_str(&b, "<ErrorResponse xmlns=\"" XMLNS "\">\n  <Error>\n    ");
+        buf_printf(&b, "<ErrorResponse xmlns=\"%s\">\n  <Error>\n    ", namespace_of(r));
         xml_text(&b, "Type", status < 500 ? "Sender" : "Receiver");
         buf_append_str(&b, "\n    ");
         xml_text(&b, "Code", code);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The XML of STS's query protocol: elements one after the other, text escaped, errors in AWS's wrapper.
+// The XML of the query protocol of STS and IAM: elements one after the other, text escaped, errors in AWS's wrapper.
 #pragma once
 
 #include "buf.h"

@@ -542,6 +542,13 @@ static void every_condition_key_is_listed_with_its_line(void **state)
         policy_each_key(p, count_key, &sum);
         assert_int_equal(sum, 3);
         policy_free(p);
+        p = parse(POLICY_IDENTITY, P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":[\"arn:aws:s3:::"
+                                     "${aws:username, 'x'}/"
+                                     "${aws:userid}${*}${}${\",\"*\"]}"));
+        sum = 0;
+        policy_each_key(p, count_key, &sum);
+        assert_int_equal(sum, 2);
+        policy_free(p);
 }
 
 static const char everything[] =
