@@ -82,6 +82,7 @@ int cmd_doctor(struct cli *cli, int argc, char *argv[])
         if (!d.sdk) {
                 doctor_config(&d);
                 doctor_here(&d);
+                doctor_imds(&d);
                 doctor_network(&d);
                 doctor_machine(&d);
         }

@@ -23,5 +23,6 @@ void doctor_chains(struct doctor *d);  // the SDKs' chains, and each profile tha
 void doctor_config(struct doctor *d);  // fills d->config
 void doctor_broker(struct doctor *d);  // fills d->status
 void doctor_here(struct doctor *d);    // bus, valetkeyd, units, the shim, the endpoint
+void doctor_imds(struct doctor *d);    // where unknowing programs come
 void doctor_network(struct doctor *d); // providers, STS, clocks; fills d->code_life_s
 void doctor_machine(struct doctor *d); // PAM, sshd, ports

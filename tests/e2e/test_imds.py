@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from imdslib import Group, Imds, unavailable  # noqa: E402
 from netns import own_network  # noqa: E402
-from worldlib import World, until  # noqa: E402
+from worldlib import CLI, World, until  # noqa: E402
 
 REASON = unavailable()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -81,6 +81,19 @@ def test_the_address_of_containers(chain):
     assert run("/usr/bin/python3", "-c", ask, AWS_CONTAINER_AUTHORIZATION_TOKEN=token, **env).stdout == "container-role\n"
     r = run("curl", "-sS", "--noproxy", "*", "http://169.254.170.2/credentials/role/dev")
     assert json.loads(r.stdout)["code"] == "Unauthorized", "the token is asked for as ever"
+
+
+def test_doctor(chain):
+    w, run = chain
+
+    argv = CLI, "--config", f"{w.dir}/etc/valetkey.conf", "doctor", "--json"
+
+    def imds(r):
+        return next((f["state"], f["text"]) for f in json.loads(r.stdout)["findings"] if f["check"] == "imds")
+
+    assert imds(run(*argv, XDG_RUNTIME_DIR=w.runtime)) == ("ok", "169.254.169.254 leads to this user's broker")
+    # who is not in the group is not redirected, and there is no route here
+    assert imds(w.run(*argv))[1].startswith("nothing is at 169.254.169.254")
 
 
 def test_another_user_of_the_same_machine(chain):

@@ -111,6 +111,37 @@ printf 'GET /credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAut
         assert " 403 " in r.stdout.splitlines()[0] and "[app" in r.stdout, (r.stdout, r.stderr)
 
 
+# as an SDK that was told nothing: the token, and with it the path; prints status line and body of the last answer
+ASK_IMDS = r"""
+ask() { exec 3<>/dev/tcp/169.254.169.254/80 || exit 7; printf '%s HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n%s\r\n\r\n' "$1" "$2" >&3; cat <&3; }
+token=$(ask 'PUT /latest/api/token' 'X-aws-ec2-metadata-token-ttl-seconds: 60' | tail -n 1) && ask "GET /latest/meta-data/$1" "X-aws-ec2-metadata-token: $token"
+"""
+
+
+def test_programs_that_know_nothing(rig, alice):
+    """The unit as it is shipped; --force, for the machine that this runs on may be a cloud's."""
+    rig.write("/etc/systemd/system/valetkey-imds.service.d/test.conf", "[Service]\nExecStart=\nExecStart=/usr/libexec/valetkey/valetkey-imds --force\n")
+    rig.run("systemctl", "daemon-reload", unit=False, check=True)
+    r = rig.run("systemctl", "start", "valetkey-imds.service", unit=False)
+    assert r.returncode == 0, rig.run("journalctl", "-q", "-u", "valetkey-imds.service", unit=False).stdout
+    bob = rig.user("bob")
+    r = alice.run("/bin/bash", "-c", ASK_IMDS, "bash", "iam/security-credentials/dev")
+    assert " 200 " in r.stdout and '"AWS-HMAC"' in r.stdout, (r.stdout, r.stderr)
+    r = bob.run("/bin/bash", "-c", ASK_IMDS, "bash", "iam/security-credentials/dev")
+    assert " 403 " in r.stdout and "valetkey login" in r.stdout, "his own broker, where nobody is signed in"
+    for argv in (["bash", "-c", ASK_IMDS, "bash", "x"], ["setpriv", "--reuid=nobody", "--clear-groups", "bash", "-c", ASK_IMDS, "bash", "x"]):
+        r = rig.run(*argv)
+        assert r.returncode == 7 and "refused" in r.stderr
+    shown = rig.run("systemctl", "show", "-p", "MainPID", "--value", "valetkey-imds.service", unit=False, check=True).stdout.strip()
+    assert "CapEff:\t0000000000000000" in rig.run("cat", f"/proc/{shown}/status", unit=False, check=True).stdout
+    # valetkeyd and it do not need each other to hold the ports
+    rig.run("systemctl", "restart", "valetkeyd.service", unit=False, check=True)
+    assert " 200 " in alice.run("/bin/bash", "-c", ASK_IMDS, "bash", "iam/security-credentials/dev").stdout
+    rig.run("systemctl", "stop", "valetkey-imds.service", unit=False, check=True)
+    r = alice.run("/bin/bash", "-c", ASK_IMDS, "bash", "x")
+    assert r.returncode == 7 and "unreachable" in r.stderr
+
+
 def test_nobody_else_gets_the_port(rig, alice):
     e = endpoint_of(alice)
     assert squat(rig, e) == {"98"}
