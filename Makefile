@@ -49,7 +49,7 @@ endif
 INC := -Ilib -Iwire -Itable -Inet -Idbus
 # Tests, fuzz targets and benchmarks look into every part; the parts do not look into each other.
 TEST_INC := -Isignin -Ibroker -Icli -Isandbox -Ipam -Iimds
-$(B)/tests/%.o $(B)/bench/%.o: INC += $(TEST_INC)
+$(B)/tests/%.o $(B)/bench/%.o: private INC += $(TEST_INC)
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
         -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"' -DPATH_PAM='"$(PAMDIR)"' \

@@ -5,6 +5,7 @@
 // body left out.
 #include "sign_request.h"
 
+#include "aws_service.h"
 #include "json.h"
 
 #include <stdio.h>
@@ -140,7 +141,7 @@ static int verify(struct cli *cli, struct work *w)
         w->o.presign_s = w->claim.presigned;
         flags = sign_flags(&w->o, w->claim.service);
         // S3 takes a body that is left out where the request says so.
-        if (strncmp(w->claim.service, "s3", 2) == 0)
+        if (aws_service_is_s3(w->claim.service))
                 flags |= SIGV4_UNSIGNED_PAYLOAD;
         err_clear(&w->err);
         r = try(w, flags, &w->err);

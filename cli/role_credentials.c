@@ -55,13 +55,15 @@ enum outcome role_credentials_get(struct role_credentials *ret, const struct cli
 enum outcome role_credentials_from_env(struct role_credentials *ret, struct err *err)
 {
         const char *id = getenv("AWS_ACCESS_KEY_ID"), *key = getenv("AWS_SECRET_ACCESS_KEY"),
-                   *token = getenv("AWS_SESSION_TOKEN");
+                   *token = getenv("AWS_SESSION_TOKEN"), *ends = getenv("AWS_CREDENTIAL_EXPIRATION");
         struct role_credentials c = {0};
 
         if (!id || !*id || !key || !*key) {
                 err_set(err, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not in the environment");
                 return OUTCOME_INVALID_REQUEST;
         }
+        if (ends && time_parse_iso(ends, &c.expiration_s) < 0)
+                c.expiration_s = 0;
         c.access_key_id = strdup(id);
         if (!c.access_key_id || secret_new_str(&c.secret_access_key, key) < 0 ||
                 (token && *token && secret_new_str(&c.session_token, token) < 0)) {

@@ -15,6 +15,6 @@ struct role_credentials {
 // role NULL: the default. OUTCOME_OK or err.
 enum outcome role_credentials_get(struct role_credentials *ret, const struct cli *cli, const char *role,
         uint32_t min_ttl, struct err *err);
-// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
+// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION.
 enum outcome role_credentials_from_env(struct role_credentials *ret, struct err *err);
 void role_credentials_deinit(struct role_credentials *c);

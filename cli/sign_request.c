@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sign_request.h"
 
+#include "aws_service.h"
 #include "role_choose.h"
 #include "timefmt.h"
 
@@ -134,11 +135,10 @@ enum outcome sign_get_credentials(
 
 unsigned sign_flags(const struct sign_options *o, const char *service)
 {
-        bool s3 = strncmp(service, "s3", 2) == 0;
-        unsigned flags = s3 ? SIGV4_S3 : SIGV4_DEFAULT;
+        unsigned flags = aws_service_flags(service);
 
         // S3's presigned requests leave the body to whoever sends it.
-        if (o->unsigned_payload || (s3 && o->presign_s && !o->sign_body))
+        if (o->unsigned_payload || (aws_service_is_s3(service) && o->presign_s && !o->sign_body))
                 flags |= SIGV4_UNSIGNED_PAYLOAD;
         if (o->sign_body)
                 flags |= SIGV4_SIGN_BODY;

@@ -65,6 +65,9 @@ static int check_request(const struct sigv4_request *req, struct err *err)
                 "authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"};
         size_t hosts = 0;
 
+        if (req->body_sha256 &&
+                (strlen(req->body_sha256) != 64 || strspn(req->body_sha256, "0123456789abcdef") != 64))
+                return refuse(err, "the digest of its body is none");
         for (size_t i = 0; i < req->n_headers; i++) {
                 for (size_t k = 0; k < ARRAY_SIZE(ours); k++)
                         if (sigv4_is_name(req->headers[i].name, ours[k]))
@@ -130,6 +133,8 @@ static int prepare(struct signing *s, const struct sigv4_credentials *cred, stru
         snprintf(s->scope, sizeof s->scope, "%s/%s/%s/" SIGV4_TERMINATOR, s->date, p->region, p->service);
         if (p->flags & SIGV4_UNSIGNED_PAYLOAD)
                 snprintf(s->payload, sizeof s->payload, SIGV4_UNSIGNED);
+        else if (s->req->body_sha256)
+                snprintf(s->payload, sizeof s->payload, "%s", s->req->body_sha256);
         else
                 r = sigv4_sha256_hex(s->payload, s->req->body, s->req->body_len);
         return r;
@@ -150,6 +155,12 @@ static int finish(struct sigv4_result *ret, struct signing *s, const struct sigv
         return r;
 }
 
+// A header that is left out of the signature besides those that change on the way.
+static const char *left_out(const struct signing *s)
+{
+        return s->params->flags & SIGV4_LENGTH_UNSIGNED ? "content-length" : NULL;
+}
+
 static int sign_header(struct sigv4_result *ret, struct signing *s, const struct sigv4_credentials *cred)
 {
         struct sigv4_header extra[3] = {{"x-amz-date", s->amz_date}};
@@ -163,7 +174,7 @@ static int sign_header(struct sigv4_result *ret, struct signing *s, const struct
         }
         if (s->token)
                 extra[n++] = (struct sigv4_header){"x-amz-security-token", s->token};
-        r = sigv4_canon_headers(&s->lines, &s->names, s->req, extra, n, NULL, NULL);
+        r = sigv4_canon_headers(&s->lines, &s->names, s->req, extra, n, NULL, left_out(s));
         if (!r)
                 r = sigv4_canon_query(&s->query, s->req->query, NULL, 0, NULL, NULL);
         if (!r)
@@ -184,7 +195,7 @@ static int sign_query(struct sigv4_result *ret, struct signing *s, const struct 
         struct buf *q = &ret->signed_query;
         const char *token = secret_str(cred->session_token);
         size_t n = 5;
-        int r = sigv4_canon_headers(&s->lines, &s->names, s->req, NULL, 0, NULL, NULL);
+        int r = sigv4_canon_headers(&s->lines, &s->names, s->req, NULL, 0, NULL, left_out(s));
 
         if (r)
                 return r;

@@ -20,6 +20,8 @@ struct sigv4_request {
         size_t n_headers;
         const void *body;
         size_t body_len;
+        const char *
+                body_sha256; // for signing, of a body that is not at hand: its digest in hex; NULL: body is it
 };
 
 struct sigv4_credentials {
@@ -34,6 +36,7 @@ enum sigv4_flags {
         SIGV4_SIGN_BODY = 1 << 2,      // add x-amz-content-sha256
         SIGV4_UNSIGNED_PAYLOAD = 1 << 3,
         SIGV4_TOKEN_AFTER_SIGNING = 1 << 4, // session token added but not signed (some services)
+        SIGV4_LENGTH_UNSIGNED = 1 << 5,     // Content-Length is not signed (aoss refuses it otherwise)
 };
 #define SIGV4_DEFAULT (SIGV4_NORMALIZE_PATH | SIGV4_DOUBLE_ENCODE)
 #define SIGV4_S3      SIGV4_SIGN_BODY

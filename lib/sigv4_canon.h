@@ -40,9 +40,10 @@ int sigv4_canon_query(struct buf *out, const char *query, const struct sigv4_hea
 // Canonical header lines and the list of their names. only: exactly these (lower case, ascending, separated
 // by
 // ";"); NULL: every header except those that proxies may change. n headers and then n_extra more. 0, an
-// outcome, -E2BIG, -errno. may_be_unsigned: an x-amz-* header that is allowed to lack from only; NULL: none.
+// outcome, -E2BIG, -errno. unsigned_name: with only, an x-amz-* header that is allowed to lack from it; without, one more
+// that is left out. NULL: none.
 int sigv4_canon_headers(struct buf *lines, struct buf *names, const struct sigv4_request *req,
-        const struct sigv4_header *extra, size_t n_extra, const char *only, const char *may_be_unsigned);
+        const struct sigv4_header *extra, size_t n_extra, const char *only, const char *unsigned_name);
 
 // Joins the pieces; query, lines and names as made above. 0, SIGV4_CANON_E_BAD, -errno.
 int sigv4_canon_request(struct buf *out, const struct sigv4_request *req, const struct buf *query,

@@ -80,13 +80,13 @@ static int collect(struct entry *v, const struct sigv4_header *h, size_t n, size
 
 // Decides about the header called name, given the rest of the list of wanted names; *only moves past it when
 // it is the next. 1: sign it, 0: leave it out, negative: a header before it is absent.
-static int wanted(const char *name, const char **only)
+static int wanted(const char *name, const char **only, const char *unsigned_name)
 {
         size_t n = strlen(name), m;
         int c;
 
         if (!*only)
-                return !changes_on_the_way(name);
+                return !changes_on_the_way(name) && !(unsigned_name && sigv4_is_name(name, unsigned_name));
         if (!**only)
                 return 0;
         m = strcspn(*only, ";");
@@ -114,7 +114,7 @@ static int emit(struct buf *lines, struct buf *names, const struct entry *v, siz
 }
 
 int sigv4_canon_headers(struct buf *lines, struct buf *names, const struct sigv4_request *req,
-        const struct sigv4_header *extra, size_t n_extra, const char *only, const char *may_be_unsigned)
+        const struct sigv4_header *extra, size_t n_extra, const char *only, const char *unsigned_name)
 {
         cleanup_free struct entry *v = NULL;
         size_t n = req->n_headers;
@@ -135,13 +135,13 @@ int sigv4_canon_headers(struct buf *lines, struct buf *names, const struct sigv4
         for (size_t i = 0, same; i < n; i += same) {
                 for (same = 1; i + same < n && sigv4_is_name(v[i].name, v[i + same].name);)
                         same++;
-                r = wanted(v[i].name, &only);
+                r = wanted(v[i].name, &only, unsigned_name);
                 if (r < 0)
                         return SIGV4_CANON_E_ABSENT;
                 if (r > 0)
                         r = emit(lines, names, &v[i], same);
                 else if (only && sigv4_name_cmp(v[i].name, "x-amz-", 6) == 0 &&
-                         !(may_be_unsigned && sigv4_is_name(v[i].name, may_be_unsigned)))
+                         !(unsigned_name && sigv4_is_name(v[i].name, unsigned_name)))
                         r = SIGV4_CANON_E_UNSIGNED;
                 if (r)
                         return r;

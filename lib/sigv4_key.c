@@ -5,6 +5,7 @@
 #include "sigv4_canon.h"
 
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #define DIGEST_LEN 32
 
@@ -62,15 +63,32 @@ int sigv4_string_to_sign(
         return r ? r : buf_printf(out, SIGV4_ALGORITHM "\n%s\n%s\n%s", amz_date, scope, digest);
 }
 
-static int hmac(unsigned char ret[DIGEST_LEN], const void *key, size_t key_n, const char *text, size_t n)
+// One context for all links: fetching the algorithm costs more than using it.
+static EVP_MAC_CTX *hmac_new(void)
+{
+        char digest[] = "SHA256";
+        const OSSL_PARAM params[] = {
+                OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
+        EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+        EVP_MAC_CTX *c = mac ? EVP_MAC_CTX_new(mac) : NULL;
+
+        EVP_MAC_free(mac);
+        if (c && EVP_MAC_CTX_set_params(c, params) != 1) {
+                EVP_MAC_CTX_free(c);
+                c = NULL;
+        }
+        return c;
+}
+
+static int hmac(EVP_MAC_CTX *c, unsigned char ret[DIGEST_LEN], const void *key, size_t key_n,
+        const char *text, size_t n)
 {
         size_t len = 0;
 
-        if (!EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_n, (const unsigned char *)text, n, ret,
-                    DIGEST_LEN, &len) ||
-                len != DIGEST_LEN)
-                return -EIO;
-        return 0;
+        return EVP_MAC_init(c, key, key_n, NULL) == 1 && EVP_MAC_update(c, (const void *)text, n) == 1 &&
+                               EVP_MAC_final(c, ret, &len, DIGEST_LEN) == 1 && len == DIGEST_LEN
+                       ? 0
+                       : -EIO;
 }
 
 int sigv4_signature(char ret[65], const struct secret *key, const char *date, const char *region,
@@ -79,21 +97,24 @@ int sigv4_signature(char ret[65], const struct secret *key, const char *date, co
         const char *const chain[] = {date, region, service, SIGV4_TERMINATOR};
         cleanup_secret struct secret *first = NULL;
         unsigned char a[DIGEST_LEN], b[DIGEST_LEN];
+        EVP_MAC_CTX *c;
         int r = secret_new_room(&first, secret_len(key) + 4);
 
         if (r)
                 return r;
         memcpy(secret_bytes_mutable(first), "AWS4", 4);
         memcpy(secret_bytes_mutable(first) + 4, secret_str(key), secret_len(key));
-        r = hmac(a, secret_str(first), secret_len(first), chain[0], strlen(chain[0]));
+        c = hmac_new();
+        r = c ? hmac(c, a, secret_str(first), secret_len(first), chain[0], strlen(chain[0])) : -EIO;
         for (size_t i = 1; !r && i < ARRAY_SIZE(chain); i++) {
-                r = hmac(b, a, sizeof a, chain[i], strlen(chain[i]));
+                r = hmac(c, b, a, sizeof a, chain[i], strlen(chain[i]));
                 memcpy(a, b, sizeof a);
         }
         if (!r)
-                r = hmac(b, a, sizeof a, buf_str(string_to_sign), string_to_sign->n);
+                r = hmac(c, b, a, sizeof a, buf_str(string_to_sign), string_to_sign->n);
         if (!r)
                 hex(ret, b);
+        EVP_MAC_CTX_free(c);
         explicit_bzero(a, sizeof a);
         explicit_bzero(b, sizeof b);
         return r;

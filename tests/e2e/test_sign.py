@@ -85,7 +85,7 @@ def test_presigned_as_botocore_does(botocore_then, auth, service, host, target):
     q = AWSRequest("GET", f"https://{host}{target}")
     auth(botocore_then, service, "eu-west-1", expires=600).add_auth(q)
     ours, theirs = (dict(p.split("=", 1) for p in u.split("?", 1)[1].split("&")) for u in (url, q.url))
-    assert ours == theirs
+    assert ours == theirs  # in which order they stand means nothing; ours is aws-c-auth's
 
 
 def test_what_is_shown():
@@ -99,6 +99,25 @@ def test_what_is_shown():
     assert TOKEN.encode() not in sign(request, "--unsigned-session-token", "--show", "canonical-request")
     assert b"\n/a/../b\n" in sign(raw(target="/a/../b"), "--no-normalize", "--show", "canonical-request")
     assert b"\n/b\n" in sign(raw(target="/a/../b"), "--show", "canonical-request")
+
+
+@pytest.mark.parametrize("host, signed, absent", [
+    ("abc.eu-west-1.aoss.amazonaws.com", ["x-amz-content-sha256"], ["content-length"]),
+    ("bucket.s3.eu-west-1.amazonaws.com", ["x-amz-content-sha256", "content-length"], []),
+    ("s3tables.eu-west-1.amazonaws.com", ["content-length"], ["x-amz-content-sha256"]),
+    ("vpc-x.eu-west-1.es.amazonaws.com", ["content-length"], ["x-amz-content-sha256"]),
+])
+def test_rules_of_services(host, signed, absent):
+    """OpenSearch Serverless and S3 want the digest; the first refuses a signature over Content-Length."""
+    names = headers_of(sign(raw("PUT", "/a/../b", host=host, body=b"x")))["Authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    assert set(signed) <= set(names) and not set(absent) & set(names)
+
+
+def test_a_presigned_url_that_outlives_its_credentials_is_told():
+    ends = {**ENV, "AWS_CREDENTIAL_EXPIRATION": "2015-08-30T12:46:00Z"}
+    r = run("sign", raw(), "--time", TIME, "--presign", "900", "--show", "url", env=ends)
+    assert r.returncode == 0 and b"end in 600 s" in r.stderr and b"not after 900 s" in r.stderr
+    assert not run("sign", raw(), "--time", TIME, "--presign", "600", "--show", "url", env=ends).stderr
 
 
 def test_what_was_signed_verifies_and_what_was_changed_does_not():
