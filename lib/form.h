@@ -33,3 +33,5 @@ int url_parse(struct url *ret, const char *s, struct err *err) _must_check_;
 int url_check_callable(const char *s, struct err *err) _must_check_;
 // True for a well-formed URL whose host is on the loopback interface (as above).
 bool url_is_loopback(const char *s);
+// Appends what a client sends as Host: with the port where it is not the scheme's own.
+int url_host_header(struct buf *out, const struct url *u) _must_check_;

@@ -5,6 +5,7 @@
 // <ErrorResponse><Errors><Error> (moto).
 #pragma once
 
+#include "aws_endpoint.h"
 #include "buf.h"
 #include "err.h"
 #include "secret.h"
@@ -100,8 +101,8 @@ int sts_role_arn_parse(
         const char *arn, char partition[17], char account[13], char role_name[65]) _must_check_;
 // The endpoint for a region: https://sts.REGION.SUFFIX (suffix by partition). -EINVAL for no region name.
 enum sts_variant {
-        STS_FIPS = 1 << 0,
-        STS_DUAL_STACK = 1 << 1
+        STS_FIPS = AWS_FIPS,
+        STS_DUAL_STACK = AWS_DUAL_STACK,
 };
 int sts_endpoint(struct buf *out, const char *region, unsigned variant) _must_check_;
 // The partition a region belongs to: "aws", "aws-cn", …; NULL for no region name.

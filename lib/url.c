@@ -148,3 +148,11 @@ int url_check_callable(const char *s, struct err *err)
         }
         return 0;
 }
+
+int url_host_header(struct buf *out, const struct url *u)
+{
+        buf_printf(out, u->ipv6 ? "[%s]" : "%s", u->host);
+        if (u->port != (strcmp(u->scheme, "https") == 0 ? 443 : 80))
+                buf_printf(out, ":%u", u->port);
+        return buf_error(out);
+}

@@ -9,14 +9,6 @@
 
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
 
-static int host_header(struct buf *out, const struct url *u)
-{
-        buf_printf(out, u->ipv6 ? "[%s]" : "%s", u->host);
-        if (u->port != (strcmp(u->scheme, "https") == 0 ? 443 : 80))
-                buf_printf(out, ":%u", u->port);
-        return buf_error(out);
-}
-
 static int fill(struct sts_headers *ret, const struct sts_signer *by, const struct sigv4_result *r)
 {
         size_t n = 0;
@@ -62,7 +54,7 @@ int sts_sign(struct sts_headers *ret, const char *endpoint, const struct secret 
 
         if (r < 0)
                 return -EINVAL;
-        r = host_header(&host, &u);
+        r = url_host_header(&host, &u);
         headers[0] = (struct sigv4_header){"Host", buf_str(&host)};
         headers[1] = (struct sigv4_header){"Content-Type", CONTENT_TYPE};
         q.path = u.path;
