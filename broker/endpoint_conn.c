@@ -363,6 +363,16 @@ static bool make_room(struct endpoint *e, const struct endpoint_conn *c)
         return true;
 }
 
+static void find_caller(struct endpoint_conn *c)
+{
+        const struct peer_caller_rules rules = {.owners = c->endpoint->owners,
+                .door = "endpoint", // the request says which of the two it is
+                .allow_root = c->endpoint->config->allow_root_callers,
+                .root_hint = ", or set allow_root_callers = yes in [endpoint] of valetkey.conf"};
+
+        c->stranger = !peer_caller_find(&c->caller, &rules, c->fd, &c->refusal);
+}
+
 void endpoint_conn_accepted(struct endpoint *e, int fd)
 {
         struct endpoint_conn *c = calloc(1, sizeof *c);
@@ -375,7 +385,7 @@ void endpoint_conn_accepted(struct endpoint *e, int fd)
         c->endpoint = e;
         c->fd = fd;
         c->since_boot_ms = boot_now(e);
-        endpoint_caller_find(c);
+        find_caller(c);
         if (!make_room(e, c)) {
                 if (log_limit_allows(&e->full, "endpoint.full", loop_clock(broker_loop(e->broker))))
                         log_event(LOG_E_WARNING, "endpoint.full", "uid=%u app=%s connections=%u",

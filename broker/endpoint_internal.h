@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the files of the endpoint share: endpoint.c (the port), endpoint_conn.c (bytes in and out), endpoint_caller.c (who it
-// is), endpoint_request.c (what may be asked at all), endpoint_imds.c and endpoint_container.c (what is answered).
+// What the files of the endpoint share: endpoint.c (the port), endpoint_conn.c (bytes in and out), endpoint_request.c (what
+// may be asked at all), endpoint_imds.c and endpoint_container.c (what is answered).
 #pragma once
 
 #include "endpoint.h"
@@ -9,7 +9,7 @@
 #include "http_head.h"
 #include "log.h"
 #include "loop.h"
-#include "peer_owner.h"
+#include "peer_caller.h"
 
 #define ENDPOINT_CONNS_MAX     1024u
 #define ENDPOINT_CALLER_MAX    512u  // connections of one app, one unit
@@ -82,9 +82,6 @@ void endpoint_answer(
 // {"code": …, "message": …} in both spellings that SDKs read.
 void endpoint_answer_error(struct endpoint_conn *c, int status, const char *code, const char *message);
 void endpoint_answer_outcome(struct endpoint_conn *c, enum outcome o, const char *message);
-
-// ---- endpoint_caller.c: fills c->caller, or c->refusal with the sentence.
-void endpoint_caller_find(struct endpoint_conn *c);
 
 // ---- endpoint_request.c
 struct endpoint_request {

@@ -6,8 +6,9 @@
 // can set, stand behind it.
 #include "endpoint_internal.h"
 
+#include "http_local.h"
+
 #include <stdio.h>
-#include <strings.h>
 
 // Strangers have a limit of their own: what this user's programs do wrong must not hide them.
 static void log_refusal(struct endpoint_conn *c, const char *why)
@@ -25,46 +26,18 @@ static void refuse(struct endpoint_conn *c, const char *why)
         endpoint_answer_error(c, 403, "AccessDenied", why);
 }
 
-static bool names_host(const struct http_text *host, const char *name, unsigned port)
-{
-        char with_port[32];
-
-        snprintf(with_port, sizeof with_port, "%s:%u", name, port);
-        return http_text_is_nocase(host, name) || http_text_is_nocase(host, with_port);
-}
-
-// 127.0.0.1 and localhost, with this port or (as aws-c-auth sends it) without any; and the addresses of those whom this service
-// is taken for, where valetkey-imds(8) sends their callers here, each for its own.
+// This port's own names; and the addresses of those whom this service is taken for, where valetkey-imds(8) sends their callers here,
+// each for its own.
 static bool is_own_host(const struct endpoint *e, const struct http_text *host, bool imds)
 {
-        return names_host(host, "127.0.0.1", e->port) || names_host(host, "localhost", e->port) ||
-               names_host(host, imds ? "169.254.169.254" : "169.254.170.2", 80);
-}
-
-// What only browsers and proxies send; no SDK does.
-static const char *find_foreign_header(const struct http_head *h)
-{
-        static const char *const names[] = {"Origin", "Referer", "X-Forwarded-For", "X-Forwarded-Host",
-                "Forwarded", "Via", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Cookie"};
-        struct http_text v;
-
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                if (http_head_find(h, names[i], &v) > 0)
-                        return names[i];
-        return NULL;
-}
-
-static bool is_browser(const struct http_head *h)
-{
-        struct http_text v;
-
-        return http_head_find(h, "User-Agent", &v) > 0 && v.n >= 8 && strncasecmp(v.p, "Mozilla/", 8) == 0;
+        return http_local_is_host(host, e->port) ||
+               http_local_names(host, imds ? "169.254.169.254" : "169.254.170.2", 80);
 }
 
 // True: go on. Otherwise it has been answered.
 static bool allows(struct endpoint_conn *c, const struct http_head *h, bool imds)
 {
-        const char *foreign = find_foreign_header(h);
+        const char *foreign = http_local_foreign(h);
         struct http_text host = {0};
         unsigned hosts = http_head_find(h, "Host", &host);
         char why[160];
@@ -83,9 +56,9 @@ static bool allows(struct endpoint_conn *c, const struct http_head *h, bool imds
                 refuse(c, why);
                 return false;
         }
-        if (foreign || is_browser(h)) {
-                snprintf(why, sizeof why, "requests of browsers and proxies are refused (header %s)",
-                        foreign ? foreign : "User-Agent");
+        if (foreign) {
+                snprintf(
+                        why, sizeof why, "requests of browsers and proxies are refused (header %s)", foreign);
                 refuse(c, why);
                 return false;
         }
