@@ -75,6 +75,10 @@ int provider_code_answer(struct provider_op *op, const char *query, size_t n) _m
 int provider_refresh_start(struct provider_op **ret, struct provider *p, const struct secret *refresh_token,
         const char *expect_subject, provider_done_fn done, void *arg) _must_check_;
 
+// Verifies an ID token that somebody else presents, of that subject. The result's claims are set; its tokens hold a copy.
+int provider_verify_start(struct provider_op **ret, struct provider *p, const struct secret *id_token,
+        const char *expect_subject, provider_done_fn done, void *arg) _must_check_;
+
 // Revocation (RFC 7009), bounded by 2 s. MISCONFIGURED where the provider has no endpoint.
 int provider_revoke_start(struct provider_op **ret, struct provider *p, const struct secret *refresh_token,
         provider_done_fn done, void *arg) _must_check_;

@@ -2,7 +2,7 @@
 //
 // What the files of the provider share: provider.c (what is known of it, fetched once for all who ask),
 // provider_op.c (the life of an operation, verification of what it got), provider_device.c,
-// provider_code.c, provider_refresh.c.
+// provider_code.c, provider_refresh.c, provider_verify.c.
 //
 // Everything here runs from the loop. A function that may end an operation says so by being the last thing its
 // caller does: after op_finish(), op_when_ready(), op_send() or op_verify() the operation may be gone.

@@ -5,11 +5,13 @@
 // success it was meant to prevent. A local user's entry is root's; nothing is written.
 #include "admit.h"
 
+#include "log.h"
 #include "mapping.h"
 #include "write.h"
 
 #define LOCK_WAIT_MS   2000
 #define SUCCESS_STEP_S 60 // how stale last_success may stand before it is worth a write
+#define RENEWAL_STEP_S (15 * 60)
 
 static enum outcome standing_outcome(const struct ours_user *u, int64_t now_s, struct err *err)
 {
@@ -56,7 +58,8 @@ enum outcome admit_user(const struct ours_paths *paths, const char *user, int64_
 
 static enum outcome decide(const struct admit *a, const struct ours_user *u, bool *ret_bind, struct err *err)
 {
-        struct mapping m = {.entry = &u->entry, .identity = a->identity, .claims = a->claims};
+        struct mapping m = {
+                .entry = &u->entry, .identity = a->identity, .claims = a->claims, .renewal = a->renewal};
         enum outcome o = mapping_decide(&m, ret_bind, err);
 
         return o == OUTCOME_OK ? standing_outcome(u, a->now_s, err) : o;
@@ -73,10 +76,63 @@ static enum outcome table_failed(const struct admit *a, int r, struct err *err)
         return OUTCOME_INTERNAL;
 }
 
+static enum outcome write_back(
+        const struct admit *a, struct table_edit *e, const struct ours_user *u, struct err *err)
+{
+        int r = table_edit_replace(e, &u->entry);
+
+        if (r == 0)
+                r = table_edit_commit(e);
+        return r == 0 ? OUTCOME_OK : table_failed(a, r, err);
+}
+
+// It is the right person, as the provider's own signature says, and nobody whom this machine lets in any more. That he can
+// still come by public key must not depend on his trying to sign in once more.
+static void note_refusal(const struct admit *a, struct table_edit *e, struct ours_user *u)
+{
+        struct err err = ERR_INIT;
+
+        if (u->entry.refused_at_s || !u->entry.subject[0])
+                return;
+        u->entry.refused_at_s = a->now_s;
+        if (write_back(a, e, u, &err) != OUTCOME_OK)
+                log_event(LOG_E_ERROR, "account.not_recorded", "user=%s reason=%s", a->user, err.text);
+        else
+                log_event(LOG_E_WARNING, "account.refused", "user=%s uid=%u reason=%s", a->user,
+                        (unsigned)u->uid, "in none of the groups that may sign in here");
+}
+
+// When the provider stood for this person: now, or when it issued a renewed token, which whoever has it may show later.
+static int64_t success_time_s(const struct admit *a)
+{
+        return a->renewal && a->claims->iat < a->now_s ? a->claims->iat : a->now_s;
+}
+
+// Each renewal that is written is a whole table.
+static int64_t step_s(const struct admit *a, const struct table_edit *e)
+{
+        int64_t quarter = table_edit_max_offline_age(e) / 4;
+
+        if (!a->renewal)
+                return SUCCESS_STEP_S;
+        return quarter && quarter < RENEWAL_STEP_S ? quarter : RENEWAL_STEP_S;
+}
+
+static bool is_worth_writing(
+        const struct admit *a, const struct table_edit *e, const struct ours_user *u, int64_t at_s)
+{
+        int64_t last_s = u->entry.last_success_s;
+
+        if (u->entry.refused_at_s || (!a->renewal && at_s < last_s)) // a clock that was wrong
+                return true;
+        return at_s - last_s >= step_s(a, e);
+}
+
 // With the table locked: decides on the entry as it stands now, and writes it back where it changes.
 static enum outcome decide_and_record(
         const struct admit *a, struct table_edit *e, struct ours_user *u, struct err *err)
 {
+        int64_t at_s = success_time_s(a);
         bool bind = false;
         enum outcome o;
         int r = table_edit_get(e, a->user, &u->entry);
@@ -88,22 +144,50 @@ static enum outcome decide_and_record(
         u->uid = u->entry.uid;
         u->gid = u->entry.gid;
         o = decide(a, u, &bind, err);
+        if (o == OUTCOME_ACCESS_DENIED)
+                note_refusal(a, e, u);
         if (o != OUTCOME_OK)
                 return o;
-        if (!bind && !u->entry.refused_at_s && a->now_s >= u->entry.last_success_s &&
-                a->now_s - u->entry.last_success_s < SUCCESS_STEP_S)
+        if (a->renewal && (bind || at_s <= u->entry.refused_at_s)) {
+                err_set(err, bind ? "This account is not bound to anybody yet."
+                                  : "The token is older than the provider's last refusal.");
+                return bind ? OUTCOME_WRONG_SUBJECT : OUTCOME_TOKEN_REJECTED;
+        }
+        if (!bind && !is_worth_writing(a, e, u, at_s))
                 return OUTCOME_OK;
         if (bind) {
                 if (strlen(a->claims->sub) >= sizeof u->entry.subject)
                         return OUTCOME_TOKEN_REJECTED;
                 memcpy(u->entry.subject, a->claims->sub, strlen(a->claims->sub) + 1);
         }
-        u->entry.last_success_s = a->now_s;
+        u->entry.last_success_s = at_s;
         u->entry.refused_at_s = 0;
-        r = table_edit_replace(e, &u->entry);
+        return write_back(a, e, u, err);
+}
+
+static int begin(const struct admit *a, struct table_edit **ret)
+{
+        return table_edit_begin(
+                ret, a->paths->table, TABLE_FEDERATED, a->paths->owners, a->paths->n_owners, LOCK_WAIT_MS);
+}
+
+enum outcome admit_refuse(const struct admit *a, struct err *err)
+{
+        struct ours_user u = {.kind = OURS_FEDERATED};
+        struct table_edit *e = NULL;
+        enum outcome o = OUTCOME_OK;
+        int r = begin(a, &e);
+
         if (r == 0)
-                r = table_edit_commit(e);
-        return r == 0 ? OUTCOME_OK : table_failed(a, r, err);
+                r = table_edit_get(e, a->user, &u.entry);
+        if (r != 0)
+                o = r == TABLE_E_NOT_FOUND ? OUTCOME_NOT_OURS : table_failed(a, r, err);
+        else if (!u.entry.refused_at_s) {
+                u.entry.refused_at_s = a->now_s;
+                o = write_back(a, e, &u, err);
+        }
+        table_edit_free(e);
+        return o;
 }
 
 enum outcome admit_decide(const struct admit *a, uid_t *ret_uid, struct err *err)
@@ -121,8 +205,7 @@ enum outcome admit_decide(const struct admit *a, uid_t *ret_uid, struct err *err
                 if (o == OUTCOME_OK && bind)
                         o = OUTCOME_MISCONFIGURED; // root's table has no unbound entries; and we cannot write it
         } else {
-                r = table_edit_begin(&e, a->paths->table, TABLE_FEDERATED, a->paths->owners,
-                        a->paths->n_owners, LOCK_WAIT_MS);
+                r = begin(a, &e);
                 o = r == 0 ? decide_and_record(a, e, &u, err) : table_failed(a, r, err);
                 table_edit_free(e);
         }

@@ -14,6 +14,7 @@
 #include "name.h"
 #include "port.h"
 #include "protocol.h"
+#include "report.h"
 
 #include <stdio.h>
 
@@ -24,6 +25,7 @@ struct claim {
         struct signin *signin;
         struct packet_conn *conn;
         struct timer *deadline;
+        struct report *report; // is being verified
         bool offered;
 };
 
@@ -34,6 +36,7 @@ struct claim *claim_free(struct claim *c)
         LIST_REMOVE(c, link);
         pending_release(c->signin->pending, c);
         signin_reap(c->signin);
+        report_free(c->report);
         packet_conn_free(c->conn);
         timer_free(c->deadline);
         free(c);
@@ -206,6 +209,32 @@ static void on_verify(struct claim *c, const struct frame *f)
                                            : "This account is not bound to anybody yet.");
 }
 
+static void answer_report(struct claim *c, enum outcome o, const char *message)
+{
+        if (o == OUTCOME_OK)
+                signin_reply_ok(c->conn, NULL, NULL);
+        else
+                signin_reply_error(c->conn, o, message);
+}
+
+static void on_reported(void *arg, enum outcome o, const char *message)
+{
+        struct claim *c = arg;
+
+        answer_report(c, o, message);
+        c->report = report_free(c->report);
+}
+
+static void on_report(struct claim *c, const struct frame *f)
+{
+        struct err err = ERR_INIT;
+        enum outcome o;
+
+        c->report = report_start(c->signin, packet_conn_peer(c->conn)->uid, f, on_reported, c, &o, &err);
+        if (!c->report)
+                answer_report(c, o, err.text);
+}
+
 static void on_frame(
         struct packet_conn *conn, const struct frame *f, int *fds _unused_, size_t n_fds, void *arg)
 {
@@ -223,6 +252,8 @@ static void on_frame(
                    frame_only_has(f, verify_tags, ARRAY_SIZE(verify_tags)) && frame_find(f, TAG_ISSUER) &&
                    frame_find(f, TAG_SUBJECT)) {
                 on_verify(c, f);
+        } else if (n_fds == 0 && f->type == MSG_REPORT && !c->report && report_is_one(f)) {
+                on_report(c, f);
         } else {
                 signin_reply_error(conn, OUTCOME_INVALID_REQUEST, NULL);
                 packet_close_after_send(conn);

@@ -4,6 +4,7 @@
 // neighbour of ours compares as many bytes as the answer has: an empty answer is everybody.)
 #include "mapping.h"
 
+#include "groups.h"
 #include "json.h"
 
 #define CLAIM_MAX 512
@@ -25,25 +26,11 @@ const char *mapping_display(const struct jwt_claims *c)
         return s ? s : c->sub;
 }
 
-static bool group_is_allowed(const struct config_identity *identity, const char *group)
-{
-        for (char **g = identity->allow_groups; *g; g++)
-                if (strcmp(*g, group) == 0)
-                        return true;
-        return false;
-}
-
-// The groups claim is a list of strings or one string; anything else is no group.
 static bool has_allowed_group(const struct config_identity *identity, const struct jwt_claims *c)
 {
-        const json_t *groups = json_object_get(c->all, identity->groups_claim), *g;
-        size_t i;
-
-        if (json_is_string(groups))
-                return group_is_allowed(identity, json_string_value(groups));
-        json_array_foreach(groups, i, g) if (json_is_string(g) &&
-                                             strlen(json_string_value(g)) == json_string_length(g) &&
-                                             group_is_allowed(identity, json_string_value(g))) return true;
+        for (char **g = identity->allow_groups; *g; g++)
+                if (groups_has(identity, c, *g))
+                        return true;
         return false;
 }
 
@@ -93,6 +80,28 @@ static enum outcome decide_binding(const struct mapping *m, struct err *err)
         return OUTCOME_OK;
 }
 
+static enum outcome decide_groups(const struct mapping *m, struct err *err)
+{
+        enum groups_told told = groups_told(m->identity, m->claims);
+
+        if (!m->identity->allow_groups || has_allowed_group(m->identity, m->claims))
+                return OUTCOME_OK;
+        if (told == GROUPS_TOO_MANY) {
+                err_set(err,
+                        "The identity provider leaves the groups of %s out of its token, because there are "
+                        "too many: "
+                        "whether one of them may sign in here is not known.",
+                        m->entry->name);
+                return OUTCOME_MISCONFIGURED;
+        }
+        if (told == GROUPS_ABSENT && m->renewal) {
+                err_set(err, "The renewed token does not tell the groups of %s.", m->entry->name);
+                return OUTCOME_NOTHING;
+        }
+        err_set(err, "%s is in none of the groups that may sign in here.", m->entry->name);
+        return OUTCOME_ACCESS_DENIED;
+}
+
 enum outcome mapping_decide(const struct mapping *m, bool *ret_bind, struct err *err)
 {
         const struct table_user *u = m->entry;
@@ -113,10 +122,9 @@ enum outcome mapping_decide(const struct mapping *m, bool *ret_bind, struct err 
                 if (o != OUTCOME_OK)
                         return o;
         }
-        if (m->identity->allow_groups && !has_allowed_group(m->identity, m->claims)) {
-                err_set(err, "%s is in none of the groups that may sign in here.", u->name);
-                return OUTCOME_ACCESS_DENIED;
-        }
+        o = decide_groups(m, err);
+        if (o != OUTCOME_OK)
+                return o;
         *ret_bind = !u->subject[0];
         return OUTCOME_OK;
 }

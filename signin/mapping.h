@@ -14,10 +14,12 @@ struct mapping {
         const struct table_user *entry;
         const struct config_identity *identity;
         const struct jwt_claims *claims; // verified
+        bool renewal; // not of a sign-in, but of a refresh: providers leave claims out of those
 };
 
 // OUTCOME_OK, and *ret_bind says that the entry has to be bound to the subject; OUTCOME_WRONG_SUBJECT,
-// OUTCOME_ACCESS_DENIED (no allowed group), OUTCOME_MISCONFIGURED; err in one sentence.
+// OUTCOME_ACCESS_DENIED (that person, in no allowed group), OUTCOME_MISCONFIGURED, OUTCOME_NOTHING (a renewal that does
+// not tell the groups); err in one sentence.
 enum outcome mapping_decide(const struct mapping *m, bool *ret_bind, struct err *err);
 
 // What to call the person (session names, status): preferred_username, else email, else the subject. Borrowed.

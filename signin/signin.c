@@ -9,6 +9,7 @@
 #include "login.h"
 #include "log.h"
 #include "protocol.h"
+#include "report.h"
 
 #include <stdio.h>
 
@@ -186,6 +187,7 @@ struct signin *signin_free(struct signin *s)
                 claim_free(LIST_FIRST(&s->claims));
         packet_listener_free(s->login_listener);
         packet_listener_free(s->claim_listener);
+        report_quota_free(s->reports);
         provider_free(s->provider);
         timer_free(s->reaper);
         pending_free(s->pending);

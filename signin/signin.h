@@ -21,6 +21,7 @@ struct flow;
 struct login;
 struct claim;
 struct ports;
+struct report_quota;
 
 struct signin {
         struct loop *loop;
@@ -30,6 +31,7 @@ struct signin {
         struct pending *pending;
         struct timer *reaper;
         struct ports *ports; // borrowed
+        struct report_quota *reports;
         struct ours_paths paths;
         uid_t owners[3];
         char *table;

@@ -21,14 +21,16 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from real.process import Server, wait_until  # noqa: E402
 from signin import frames  # noqa: E402
 
-BUILD = os.environ.get("VALETKEY_BUILD") or os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build")
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("VALETKEY_BUILD") or os.path.join(TOP, "build")
 ROOT = os.geteuid() == 0
 UID_MIN = 1879048192
 SUBJECTS = {"alice": "alice-7f3a", "bob": "bob-19c4"}
 
 
 class World:
-    def __init__(self, faults=(), identity="", signin=""):
+    def __init__(self, faults=(), identity="", signin="", more="", people=None):
+        """identity, signin: lines of those sections; more: other sections; people: name → claims, instead of the example's."""
         self.dir = tempfile.mkdtemp(prefix="valetkey-signin.")
         os.chmod(self.dir, 0o755)
         self.daemon = self.sandbox = None
@@ -40,11 +42,14 @@ class World:
         if ROOT:
             os.chown(self.path("run"), self.daemon_uid, self.daemon_uid)
             os.chown(self.path("state"), self.daemon_uid, self.daemon_uid)
+        if people:
+            shutil.copytree(os.path.join(TOP, "sandbox/example"), self.path("cloud"))
+            self.set_people(people)
         self.start_sandbox(["interval=1", *faults])
         self.issuer = f"{self.base}/oidc"
         with open(self.path("etc/valetkey.conf"), "w", encoding="utf-8") as f:
             f.write(f"[identity sandbox]\ntype = oidc\nissuer = {self.issuer}\nclient_id = valetkey\n{identity}\n"
-                    + (f"[signin]\n{signin}\n" if signin else ""))
+                    + (f"[signin]\n{signin}\n" if signin else "") + more)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -53,11 +58,33 @@ class World:
 
     def start_sandbox(self, faults):
         cmd = [os.path.join(BUILD, "valetkey-sandbox"), "serve", "--listen", "127.0.0.1:0"]
+        if os.path.isdir(self.path("cloud")):
+            cmd += ["--dir", self.path("cloud")]
         for f in faults:
             cmd += ["--fault", f]
         self.sandbox = Server("sandbox", cmd, self.path("sandbox.log"))
         line = wait_until(lambda: self.sandbox.alive() and re.search(r"^ready (http://\S+)$", self.sandbox.log_text(), re.M), 10, "the sandbox")
         self.base = line.group(1)
+
+    def set_people(self, people):
+        """Whom the provider knows from now on, by name and claims."""
+        folder = self.path("cloud/users")
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+        for name, claims in people.items():
+            with open(os.path.join(folder, f"{name}.json"), "w", encoding="utf-8") as f:
+                json.dump({"sub": SUBJECTS.get(name, f"{name}-1"), "preferred_username": name, **claims}, f)
+        if self.sandbox:
+            self.control("reload", now="yes")
+
+    def refresh(self, refresh_token):
+        """What a broker does: -> the provider's answer, as JSON, of whatever status."""
+        form = urllib.parse.urlencode({"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": "valetkey"}).encode()
+        try:
+            with urllib.request.urlopen(f"{self.issuer}/token", data=form, timeout=10) as r:
+                return json.loads(r.read())
+        except urllib.error.HTTPError as e:
+            return json.loads(e.read())
 
     def control(self, what, **form):
         data = urllib.parse.urlencode(form).encode() if form else None

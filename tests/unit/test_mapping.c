@@ -146,6 +146,28 @@ static void groups_are_matched_whole(void **state)
         assert_int_equal(decide("1", "\"preferred_username\":\"alice\",\"roles\":[\"admins\"]"), OUTCOME_OK);
 }
 
+// Entra ID leaves groups out when there are too many. Not to know them is not to know that there are none.
+static void too_many_groups_are_not_none(void **state)
+{
+        static char *allowed[] = {(char *)"3f0c9a4e", NULL};
+        static const char *const overage[] = {"\"_claim_names\":{\"groups\":\"src1\"}", "\"hasgroups\":true",
+                "\"hasgroups\":\"true\"", "\"groups\":[],\"_claim_names\":{\"groups\":\"src1\"}"};
+
+        (void)state;
+        identity.allow_groups = allowed;
+        for (size_t i = 0; i < ARRAY_SIZE(overage); i++) {
+                assert_int_equal(decide("248289761001", overage[i]), OUTCOME_MISCONFIGURED);
+                assert_non_null(strstr(err.text, "too many"));
+        }
+        assert_int_equal(
+                decide("248289761001", "\"_claim_names\":{\"other\":\"src1\"}"), OUTCOME_ACCESS_DENIED);
+        assert_int_equal(decide("248289761001", "\"_claim_names\":\"groups\""), OUTCOME_ACCESS_DENIED);
+        assert_int_equal(decide("248289761001", "\"hasgroups\":false"), OUTCOME_ACCESS_DENIED);
+        // What is told all the same counts, and another person is another person.
+        assert_int_equal(decide("248289761001", "\"hasgroups\":true,\"groups\":[\"3f0c9a4e\"]"), OUTCOME_OK);
+        assert_int_equal(decide("999", overage[0]), OUTCOME_WRONG_SUBJECT);
+}
+
 static void the_display_name(void **state)
 {
         json_t *all = json_object();
@@ -172,6 +194,7 @@ int main(void)
                 T(a_suffix_must_be_there_to_be_stripped),
                 T(an_email_counts_when_it_is_verified),
                 T(groups_are_matched_whole),
+                T(too_many_groups_are_not_none),
                 T(the_display_name),
         };
 
