@@ -27,6 +27,7 @@ const char user_usage[] =
         "valetkeyd user lock|unlock NAME [--local]\n"
         "valetkeyd user show NAME [--json]\n"
         "valetkeyd user list [--json]\n"
+        "valetkeyd user init\n"
         "valetkeyd user check FILE   would these users collide? Lines of NAME, ISSUER, SUBJECT[, UID] with "
         "tabs\n";
 
@@ -134,6 +135,24 @@ static int user_unlock(const struct user_tables *t, const struct user_args *a)
         return change(t, a, CHANGE_UNLOCK);
 }
 
+// Without a table nobody can tell who is ours, and everybody who is not local is refused: packages make an empty one before
+// they name the module to the login stack.
+static int user_init(const struct user_tables *t, const struct user_args *a _unused_)
+{
+        struct table_edit *e = NULL;
+        struct table is = TABLE_INIT;
+        int r = table_open(&is, t->federated, TABLE_FEDERATED, t->owners, t->n_owners);
+
+        table_close(&is);
+        if (r == TABLE_E_MISSING) {
+                r = begin(&e, t, false);
+                if (r == 0)
+                        r = table_edit_commit(e);
+                table_edit_free(e);
+        }
+        return r == 0 ? 0 : user_fail_table(r, t->federated);
+}
+
 // ---- the table of verbs
 
 enum {
@@ -157,6 +176,7 @@ static const struct verb {
         {"show", TAKES_JSON, user_show},
         {"list", TAKES_JSON | TAKES_NO_NAME, user_list},
         {"check", 0, user_check},
+        {"init", TAKES_NO_NAME, user_init},
 };
 
 static const struct verb *find_verb(const char *name)

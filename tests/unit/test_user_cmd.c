@@ -57,6 +57,28 @@ static void the_uid_comes_from_issuer_and_subject(void **state _unused_)
         assert_int_not_equal(a, b); // where one ends and the other begins counts
 }
 
+// First of all tests: there is no table yet.
+static void an_empty_table_is_made_once(void **state _unused_)
+{
+        struct table_user u;
+        struct stat first, second;
+        FILE *f;
+
+        assert_int_equal(find(federated, TABLE_FEDERATED, "fed.alice", &u), TABLE_E_MISSING);
+        assert_int_equal(USER(S("init")), 0);
+        assert_int_equal(find(federated, TABLE_FEDERATED, "fed.alice", &u), TABLE_E_NOT_FOUND);
+        assert_int_equal(stat(federated, &first), 0);
+        assert_int_equal(USER(S("init")), 0);
+        assert_int_equal(stat(federated, &second), 0);
+        assert_int_equal(first.st_ino, second.st_ino); // it is there: not touched
+        assert_int_equal(unlink(federated), 0);
+        f = fopen(federated, "we");
+        assert_non_null(f);
+        assert_int_equal(fputs("not a table", f) < 0 || fclose(f) != 0, 0);
+        assert_int_equal(USER(S("init")), outcome_info(OUTCOME_INTERNAL)->exit_code);
+        assert_int_equal(unlink(federated), 0);
+}
+
 static void a_federated_user_is_added_locked_and_removed(void **state _unused_)
 {
         struct table_user u;
@@ -157,6 +179,7 @@ static void wrong_use_is_said(void **state _unused_)
         const int wrong = outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
 
         assert_int_equal(USER(S("list"), S("somebody")), wrong);
+        assert_int_equal(USER(S("init"), S("somebody")), wrong);
         assert_int_equal(USER(S("lock")), wrong);
         assert_int_equal(USER(S("lock"), S("a"), S("b")), wrong);
         assert_int_equal(USER(S("frobnicate"), S("a")), wrong);
@@ -193,6 +216,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_uid_comes_from_issuer_and_subject),
+                cmocka_unit_test(an_empty_table_is_made_once),
                 cmocka_unit_test(a_federated_user_is_added_locked_and_removed),
                 cmocka_unit_test(one_subject_one_user),
                 cmocka_unit_test(no_system_id_and_no_system_name_gets_in),
