@@ -145,7 +145,7 @@ static int user_init(const struct user_tables *t, const struct user_args *a _unu
 
         table_close(&is);
         if (r == TABLE_E_MISSING) {
-                r = begin(&e, t, false);
+                r = user_begin(&e, t, false);
                 if (r == 0)
                         r = table_edit_commit(e);
                 table_edit_free(e);

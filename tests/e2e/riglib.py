@@ -5,10 +5,10 @@ rig.run(...) is root inside, rig.user("alice").run(...) a program that alice's u
 cgroups of their own. rig.ssh("alice", ...) signs in through sshd and PAM. 127.0.0.1 is the rig's own: rig.curl asks there.
 Nothing is left of it: what is written inside goes into memory and ends with it.
 
-Two kinds. Rig() has what "make install" puts there, and no login stack that names us. Rig(packages=True), the fixture
+Three kinds. Rig() has what "make install" puts there, and no login stack that names us. Rig(packages=True), the fixture
 packaged_rig, has our Debian packages, installed by dpkg before it was booted: their units, enabled, their user, and PAM as
-pam-auth-update made it. The .deb files are in its folder /packages. tests/rig/packages keeps that Debian, so that it boots as
-fast as the other; it is made anew when the tree has changed."""
+pam-auth-update made it. tests/rig/packages keeps that Debian, so that it boots as fast as the other; it is made anew when the
+tree has changed. Rig(bare=True) has nothing of ours yet. Of both the packages' files are in BUILD/deb."""
 import functools
 import json
 import os
@@ -100,14 +100,14 @@ class User:
 
 
 class Rig:
-    def __init__(self, packages=False):
+    def __init__(self, packages=False, bare=False):
         self.folder = tempfile.mkdtemp(prefix="vkr-", dir="/tmp")
         self.name = f"vkr{secrets.token_hex(4)}"
         self.leader = None
         self.proc = None
         try:
             self._unpack("packages" if packages else "rootfs")
-            if not packages:
+            if not packages and not bare:
                 self._install()
             self._boot()
         except BaseException:
