@@ -12,6 +12,7 @@
 #include "ask.h"
 #include "furnish.h"
 #include "handle.h"
+#include "name.h"
 #include "talk.h"
 #include "wake.h"
 
@@ -27,6 +28,8 @@
 
 #define PROMPTS_MAX         4                // of one sign-in
 #define TEXT_MAX            (16 * 1024)      // of one prompt
+#define REQUEST_MAX         (20 * 1024)      // with what sshd says of earlier factors
+#define PRIOR_MAX           (16 * 1024)      // of that
 #define MESSAGE_MAX         512              // of one failure
 #define SIGN_IN_PATIENCE_MS (30 * 60 * 1000) // whatever the daemon says a code's life is
 #define SESSION_PATIENCE_MS 5000
@@ -43,7 +46,7 @@ struct call {
         pam_handle_t *pamh;
         unsigned flags;
         struct arguments args;
-        const char *user, *service, *rhost, *tty; // borrowed from PAM; all but user may be NULL
+        const char *user, *service, *rhost, *tty, *ruser; // borrowed from PAM; all but user may be NULL
         struct ours_user who;
 };
 
@@ -70,6 +73,7 @@ static int begin(struct call *c, pam_handle_t *pamh, int flags, int argc, const 
         c->service = item(pamh, PAM_SERVICE);
         c->rhost = item(pamh, PAM_RHOST);
         c->tty = item(pamh, PAM_TTY);
+        c->ruser = item(pamh, PAM_RUSER);
         paths = arguments_paths(&c->args);
         ours_find(&c->who, &paths, c->user);
         if (c->who.fault)
@@ -153,29 +157,63 @@ static enum outcome keep(struct call *c, const struct frame *f)
         return o;
 }
 
-// From the request to the handle; *ret_message is the daemon's sentence about a failure, to be freed.
-static enum outcome sign_in(struct call *c, struct ask *a, char **ret_message)
+// sshd says in its own process's PAM environment which factors have succeeded before, and with which key. What does not fit
+// is left out: less is believed then, never more.
+static const char *prior(struct call *c)
 {
-        uint8_t room[2048];
+        const char *s = pam_getenv(c->pamh, "SSH_AUTH_INFO_0");
+
+        if (!s || !*s)
+                return NULL;
+        if (strlen(s) <= PRIOR_MAX)
+                return s;
+        pam_syslog(c->pamh, LOG_WARNING, "what sshd says of earlier factors is too long, and ignored");
+        return NULL;
+}
+
+// Who runs su or sudo, where that is a name such as ours; others are told by nothing.
+static const char *ruser(const struct call *c)
+{
+        return c->ruser && name_is_valid_user(c->ruser, strlen(c->ruser)) ? c->ruser : NULL;
+}
+
+static enum outcome send_request(struct call *c, struct ask *a)
+{
+        uint8_t *room = malloc(REQUEST_MAX);
         struct frame_writer w;
-        struct frame f;
-        int64_t deadline = ask_now_ms() + c->args.timeout_ms;
         enum outcome o;
 
-        frame_begin(&w, room, sizeof room, MSG_AUTHENTICATE);
+        if (!room)
+                return OUTCOME_INTERNAL;
+        frame_begin(&w, room, REQUEST_MAX, MSG_AUTHENTICATE);
         frame_put_str(&w, TAG_USER, c->user);
         frame_put_str(&w, TAG_SERVICE, c->service ? c->service : "");
         frame_put_str(&w, TAG_RHOST, c->rhost);
         frame_put_str(&w, TAG_TTY, c->tty);
-        o = ask_open(a, &c->args, deadline);
+        frame_put_str(&w, TAG_PRIOR, prior(c));
+        frame_put_str(&w, TAG_RUSER, ruser(c));
+        o = ask_send(a, room, frame_end(&w));
+        free(room);
+        return o;
+}
+
+// From the request to the handle; *ret_message is the daemon's sentence about a failure, to be freed.
+static enum outcome sign_in(struct call *c, struct ask *a, char **ret_message)
+{
+        struct frame f;
+        int64_t deadline = ask_now_ms() + c->args.timeout_ms;
+        enum outcome o = ask_open(a, &c->args, deadline);
+
         if (o == OUTCOME_OK)
-                o = ask_send(a, room, frame_end(&w));
+                o = send_request(c, a);
         for (int prompts = 0; o == OUTCOME_OK;) {
                 o = ask_receive(a, &f, deadline);
                 if (o != OUTCOME_OK)
                         break;
                 if (f.type == MSG_AUTHENTICATED)
                         return keep(c, &f);
+                if (f.type == MSG_VERIFIED)
+                        return OUTCOME_OK; // a sign-in of a moment ago, or a locker's: nothing to hand over
                 if (f.type == MSG_ERROR) {
                         *ret_message = dup_text(&f, TAG_MESSAGE, MESSAGE_MAX);
                         return ask_error(&f);

@@ -45,6 +45,7 @@ static int write_valetkey(const struct world *w, const struct world_role *roles,
         fprintf(f,
                 "# A throw-away world's configuration, as /etc/valetkey/valetkey.conf would be.\n"
                 "[identity sandbox]\ntype = oidc\nissuer = %s/oidc\nclient_id = valetkey\n"
+                "\n# Nobody comes here from afar: --rhost only says so.\n[service *]\nrequire_prior = none\n"
                 "\n[defaults]\nduration = 1h\nregion = eu-central-1\n",
                 w->base);
         for (size_t i = 0; i < n; i++)

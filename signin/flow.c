@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Nobody reaches the provider through us but users who are ours, in good standing, and not already signing in: a
-// remote client that tries names costs two file reads. One flow per user, because two codes on two screens are how
-// the wrong one gets approved.
+// Nobody reaches the provider through us but whom the gate lets through, and who is not already signing in. One flow per
+// user, because two codes on two screens are how the wrong one gets approved.
 #include "flow.h"
 
 #include "admit.h"
+#include "departures.h"
 #include "grant.h"
+#include "pace.h"
 #include "log.h"
 #include "mapping.h"
 #include "prompt.h"
@@ -20,7 +21,10 @@ struct flow {
         struct packet_conn *conn;
         struct provider_op *op;
         struct timer *prompt_deadline;
-        char *user, *service, *rhost;
+        char *user, *service, *rhost, *tty, *ruser, *key;
+        bool remote, self;
+        enum gate_rank rank;
+        int64_t reauth_for_s;
         void (*done)(void *arg);
         void *arg;
 };
@@ -38,6 +42,9 @@ struct flow *flow_free(struct flow *f)
         free(f->user);
         free(f->service);
         free(f->rhost);
+        free(f->tty);
+        free(f->ruser);
+        free(f->key);
         free(f);
         return NULL;
 }
@@ -51,31 +58,6 @@ void flow_cancelled(const struct flow *f)
 {
         log_event(LOG_E_NOTICE, "signin.cancelled", "user=%s service=%s rhost=%s", f->user, f->service,
                 rhost_of(f));
-}
-
-// ---- limits ----------------------------------------------------------------------------------------------------
-
-static enum outcome check_limits(const struct signin *s, const struct flow_options *o, struct err *err)
-{
-        const struct config_signin *c = &s->config->signin;
-        unsigned of_rhost = 0;
-        struct flow *f;
-
-        TAILQ_FOREACH(f, &s->flows, link)
-        {
-                if (strcmp(f->user, o->user) == 0) {
-                        // From where is for the log: who asks has proved nothing, and may be a stranger.
-                        log_event(LOG_E_NOTICE, "signin.in_progress", "user=%s service=%s rhost=%s", f->user,
-                                f->service, rhost_of(f));
-                        err_set(err, "%s is signing in already; finish or cancel that first.", o->user);
-                        return OUTCOME_BUSY;
-                }
-                of_rhost += f->rhost && o->rhost && strcmp(f->rhost, o->rhost) == 0;
-        }
-        if (s->n_flows < c->max_flows && of_rhost < c->max_flows_per_rhost)
-                return OUTCOME_OK;
-        err_set(err, "%s", outcome_info(OUTCOME_BUSY)->text);
-        return OUTCOME_BUSY;
 }
 
 // ---- the end ---------------------------------------------------------------------------------------------------
@@ -93,6 +75,50 @@ static void refuse(struct flow *f, enum outcome o, const char *why)
         signin_reply_error(f->conn, o, why);
         f->done(f->arg);
 }
+
+// ---- limits ----------------------------------------------------------------------------------------------------
+
+// Programs of users together have a quarter of the places: the others are for people who want in.
+static bool has_place(const struct signin *s, const struct asked *a)
+{
+        const struct config_signin *c = &s->config->signin;
+        unsigned of_rhost = 0, of_selves = 0;
+        struct flow *f;
+
+        TAILQ_FOREACH(f, &s->flows, link)
+        {
+                of_rhost += f->rhost && a->rhost && strcmp(f->rhost, a->rhost) == 0;
+                of_selves += f->self;
+        }
+        return s->n_flows < c->max_flows && of_rhost < c->max_flows_per_rhost &&
+               (!a->self || of_selves < (c->max_flows + 3) / 4);
+}
+
+// The user's own sign-in that runs is in the way of another one, unless that is the better one.
+static enum outcome check_limits(struct signin *s, const struct flow_options *o, struct err *err)
+{
+        const struct asked *a = o->asked;
+        struct flow *own;
+
+        TAILQ_FOREACH(own, &s->flows, link)
+        if (strcmp(own->user, a->user) == 0)
+                break;
+        if (own && gate_rank(a, o->gate) <= own->rank) {
+                // From where is for the log: who asks has proved nothing, and may be a stranger.
+                log_event(LOG_E_NOTICE, "signin.in_progress", "user=%s service=%s rhost=%s", own->user,
+                        own->service, rhost_of(own));
+                err_set(err, "%s is signing in already; finish or cancel that first.", a->user);
+                return OUTCOME_BUSY;
+        }
+        if (own)
+                refuse(own, OUTCOME_CANCELLED, "Another sign-in of the same user took its place.");
+        if (has_place(s, a) && pace_allows(s->pace, &s->config->signin, a->user, a->rhost))
+                return OUTCOME_OK;
+        err_set(err, "%s", outcome_info(OUTCOME_BUSY)->text);
+        return OUTCOME_BUSY;
+}
+
+// ---- the grant -------------------------------------------------------------------------------------------------
 
 static bool dup_str(char **dst, const char *s)
 {
@@ -160,6 +186,38 @@ static enum outcome hand_out(struct flow *f, uid_t uid, struct provider_result *
         return r == 0 ? OUTCOME_OK : r == PENDING_E_FULL ? OUTCOME_BUSY : OUTCOME_INTERNAL;
 }
 
+// A program of the user's own is told yes, and nothing else: tokens go to logins.
+static enum outcome finish(struct flow *f, uid_t uid, struct provider_result *result, struct err *err)
+{
+        if (!f->self)
+                return hand_out(f, uid, result, err);
+        signin_reply_verified(f->conn);
+        return OUTCOME_OK;
+}
+
+// What cannot be remembered is asked for again: no failure.
+static void remember(const struct flow *f, uid_t uid)
+{
+        const struct reauth_request q = {.user = f->user,
+                .service = f->service,
+                .rhost = f->rhost,
+                .tty = f->tty,
+                .ruser = f->ruser,
+                .key = f->key,
+                .remote = f->remote};
+        struct signin *s = f->signin;
+        struct err err = ERR_INIT;
+        struct ours_user u;
+
+        if (f->self || f->reauth_for_s <= 0 || !departures_are_seen(s->departures) ||
+                admit_user(&s->paths, f->user, clock_wall_s(loop_clock(s->loop)), &u, &err) != OUTCOME_OK ||
+                u.uid != uid)
+                return;
+        if (reauth_remember(s->reauth, &q, uid, &u.entry, f->reauth_for_s) < 0)
+                log_event(LOG_E_WARNING, "reauth.not_remembered", "user=%s reason=%s", f->user,
+                        strerror(ENOMEM));
+}
+
 static void on_done(void *arg, struct provider_result *result)
 {
         struct flow *f = arg;
@@ -178,13 +236,18 @@ static void on_done(void *arg, struct provider_result *result)
         if (o == OUTCOME_OK)
                 o = admit_decide(&a, &uid, &err);
         if (o == OUTCOME_OK)
-                o = hand_out(f, uid, result, &err);
+                o = finish(f, uid, result, &err);
         if (o != OUTCOME_OK) {
                 refuse(f, o, err.text[0] ? err.text : outcome_info(o)->text);
                 return;
         }
-        log_event(LOG_E_NOTICE, "signin.done", "user=%s uid=%u service=%s rhost=%s issuer=%s sub=%s", f->user,
-                (unsigned)uid, f->service, rhost_of(f), result->claims.iss, result->claims.sub);
+        log_event(LOG_E_NOTICE, "signin.done",
+                "user=%s uid=%u service=%s rhost=%s issuer=%s sub=%s key=%s by=%s", f->user, (unsigned)uid,
+                f->service, rhost_of(f), result->claims.iss, result->claims.sub, f->key ? f->key : "",
+                f->self    ? f->user
+                : f->ruser ? f->ruser
+                           : "");
+        remember(f, uid);
         f->done(f->arg);
 }
 
@@ -234,48 +297,38 @@ static void on_prompt_deadline(void *arg)
         refuse(f, OUTCOME_TIMEOUT, err.text);
 }
 
-static enum outcome check(const struct signin *s, const struct flow_options *o, struct err *err)
+static struct flow *flow_of(const struct flow_options *o)
 {
-        struct ours_user u;
-        enum outcome r = admit_user(&s->paths, o->user, clock_wall_s(loop_clock(s->loop)), &u, err);
+        const struct asked *a = o->asked;
+        struct flow *f = calloc(1, sizeof *f);
 
-        if (r != OUTCOME_OK)
-                return r;
-        if (!s->provider) {
-                err_set(err, "No identity provider is configured for sign-ins.");
-                return OUTCOME_MISCONFIGURED;
-        }
-        if (strcmp(u.entry.issuer, s->identity->issuer) != 0) {
-                err_set(err, "%s belongs to another identity provider than the one configured.", o->user);
-                return OUTCOME_MISCONFIGURED;
-        }
-        return check_limits(s, o, err);
+        if (!f)
+                return NULL;
+        f->conn = o->conn;
+        f->done = o->done;
+        f->arg = o->arg;
+        f->self = a->self;
+        f->remote = o->gate->remote;
+        f->rank = gate_rank(a, o->gate);
+        f->reauth_for_s = o->gate->policy.reauth_for_s;
+        if (dup_str(&f->user, a->user) && dup_str(&f->service, a->service) && dup_str(&f->rhost, a->rhost) &&
+                dup_str(&f->tty, a->tty) && dup_str(&f->ruser, a->ruser) &&
+                dup_str(&f->key, o->gate->prior.fingerprint[0] ? o->gate->prior.fingerprint : NULL))
+                return f;
+        return flow_free(f);
 }
 
 enum outcome flow_new(struct flow **ret, struct signin *s, const struct flow_options *o, struct err *err)
 {
-        enum outcome outcome = check(s, o, err);
+        enum outcome outcome = check_limits(s, o, err);
         struct flow *f;
         int r;
 
-        if (outcome != OUTCOME_OK) {
-                // A name that is not ours may be anything, a password typed at the wrong prompt too: not logged.
-                log_event(LOG_E_NOTICE, "signin.refused", "user=%s service=%s rhost=%s outcome=%s",
-                        outcome == OUTCOME_NOT_OURS ? "-" : o->user, o->service, o->rhost ? o->rhost : "",
-                        outcome_info(outcome)->id);
+        if (outcome != OUTCOME_OK)
                 return outcome;
-        }
-        f = calloc(1, sizeof *f);
+        f = flow_of(o);
         if (!f)
                 return OUTCOME_INTERNAL;
-        f->conn = o->conn;
-        f->done = o->done;
-        f->arg = o->arg;
-        if (!dup_str(&f->user, o->user) || !dup_str(&f->service, o->service) ||
-                !dup_str(&f->rhost, o->rhost)) {
-                flow_free(f);
-                return OUTCOME_INTERNAL;
-        }
         f->signin = s;
         TAILQ_INSERT_TAIL(&s->flows, f, link);
         s->n_flows++;
@@ -287,8 +340,8 @@ enum outcome flow_new(struct flow **ret, struct signin *s, const struct flow_opt
                 return OUTCOME_INTERNAL;
         }
         timer_arm_in(f->prompt_deadline, SIGNIN_PROMPT_MS);
-        log_event(LOG_E_NOTICE, "signin.start", "user=%s service=%s rhost=%s issuer=%s", f->user, f->service,
-                rhost_of(f), s->identity->issuer);
+        log_event(LOG_E_NOTICE, "signin.start", "user=%s service=%s rhost=%s issuer=%s key=%s", f->user,
+                f->service, rhost_of(f), s->identity->issuer, f->key ? f->key : "");
         *ret = f;
         return OUTCOME_OK;
 }

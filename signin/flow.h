@@ -3,13 +3,13 @@
 // One sign-in, from "alice wants in" to a handle or a refusal: limits, the device flow, the decision, the grant.
 #pragma once
 
-#include "signin.h"
+#include "gate.h"
 
 struct flow_options {
-        const char *user, *service; // copied
-        const char *rhost;          // copied; NULL: none
-        struct packet_conn *conn;   // borrowed: the prompt and the result go there
-        void (*done)(void *arg);    // after the result was sent; frees the flow
+        const struct asked *asked; // copied as far as it is needed
+        const struct gate *gate;   // has let it through
+        struct packet_conn *conn;  // borrowed: the prompt and the result go there
+        void (*done)(void *arg);   // after the result was sent; frees the flow
         void *arg;
 };
 

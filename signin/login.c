@@ -5,6 +5,7 @@
 #include "login.h"
 
 #include "admit.h"
+#include "departures.h"
 #include "flow.h"
 #include "log.h"
 #include "name.h"
@@ -14,6 +15,7 @@
 #define SERVICE_MAX 64
 #define RHOST_MAX   255
 #define TTY_MAX     64
+#define RUSER_MAX   64
 
 struct login {
         LIST_ENTRY(login) link;
@@ -26,8 +28,9 @@ struct login {
 
 struct request {
         char user[NAME_MAX_USER + 1], service[SERVICE_MAX + 1], rhost[RHOST_MAX + 1], tty[TTY_MAX + 1];
+        char ruser[RUSER_MAX + 1], prior[PRIOR_MAX + 1];
         char handle[HANDLE_HEX + 1];
-        bool has_rhost;
+        bool has_rhost, has_tty, has_ruser, has_prior;
         uint32_t uid;
 };
 
@@ -89,15 +92,26 @@ static bool read_user(const struct frame *f, struct request *q)
                name_is_valid_user(q->user, strlen(q->user));
 }
 
-// A remote host is what its owner's DNS says, or what the application made up: printable, and no more is asked.
+// A field that may be absent. What is there is printable, and no more is asked: a remote host is what its owner's DNS
+// says, or what the application made up.
+static bool read_word(const struct frame *f, uint16_t tag, char *dst, size_t size, bool *ret_there)
+{
+        *ret_there = frame_find(f, tag) != NULL;
+        return !*ret_there || (frame_get_str(f, tag, dst, size) && is_word(dst));
+}
+
 static bool read_where(const struct frame *f, struct request *q)
 {
-        q->has_rhost = frame_find(f, TAG_RHOST) != NULL;
         return frame_get_str(f, TAG_SERVICE, q->service, sizeof q->service) && is_word(q->service) &&
-               (!q->has_rhost ||
-                       (frame_get_str(f, TAG_RHOST, q->rhost, sizeof q->rhost) && is_word(q->rhost))) &&
-               (!frame_find(f, TAG_TTY) ||
-                       (frame_get_str(f, TAG_TTY, q->tty, sizeof q->tty) && is_word(q->tty)));
+               read_word(f, TAG_RHOST, q->rhost, sizeof q->rhost, &q->has_rhost) &&
+               read_word(f, TAG_TTY, q->tty, sizeof q->tty, &q->has_tty) &&
+               read_word(f, TAG_RUSER, q->ruser, sizeof q->ruser, &q->has_ruser);
+}
+
+static bool read_prior(const struct frame *f, struct request *q)
+{
+        q->has_prior = frame_find(f, TAG_PRIOR) != NULL;
+        return !q->has_prior || frame_get_str(f, TAG_PRIOR, q->prior, sizeof q->prior);
 }
 
 // ---- the requests ----------------------------------------------------------------------------------------------
@@ -110,23 +124,64 @@ static void on_flow_done(void *arg)
         packet_close_after_send(l->conn);
 }
 
+static void log_refused(const struct asked *a, enum outcome o)
+{
+        // A name that is not ours may be anything, a password typed at the wrong prompt too: not logged.
+        log_event(LOG_E_NOTICE, "signin.refused", "user=%s service=%s rhost=%s outcome=%s",
+                o == OUTCOME_NOT_OURS || a->self ? "-" : a->user, a->service, a->rhost ? a->rhost : "",
+                outcome_info(o)->id);
+}
+
+// The sign-in of a moment ago counts: nothing is shown, and there is nothing to hand over.
+static bool is_remembered(const struct login *l, const struct asked *a, const struct gate *g)
+{
+        const struct reauth_request q = gate_reauth(a, g);
+        struct signin *s = l->signin;
+        int64_t age_s = 0;
+
+        if (a->self || g->policy.reauth_for_s <= 0 || !departures_are_seen(s->departures) ||
+                !reauth_knows(s->reauth, &q, g->u.uid, &g->u.entry, &age_s))
+                return false;
+        log_event(LOG_E_NOTICE, "signin.remembered",
+                "user=%s uid=%u service=%s rhost=%s age=%llds key=%s by=%s", a->user, (unsigned)g->u.uid,
+                a->service, a->rhost ? a->rhost : "", (long long)age_s, q.key ? q.key : "",
+                a->ruser ? a->ruser : "");
+        return true;
+}
+
 static void on_authenticate(struct login *l, const struct request *q)
 {
-        struct flow_options o = {
+        const struct asked a = {
                 .user = q->user,
                 .service = q->service,
                 .rhost = q->has_rhost ? q->rhost : NULL,
-                .conn = l->conn,
-                .done = on_flow_done,
-                .arg = l,
+                .tty = q->has_tty ? q->tty : NULL,
+                .ruser = q->has_ruser ? q->ruser : NULL,
+                .prior = q->has_prior ? q->prior : NULL,
+                .peer = packet_conn_peer(l->conn)->uid,
+                .self = !l->allowed,
         };
+        struct gate g;
+        const struct flow_options o = {
+                .asked = &a, .gate = &g, .conn = l->conn, .done = on_flow_done, .arg = l};
         struct err err = ERR_INIT;
-        enum outcome r = flow_new(&l->flow, l->signin, &o, &err);
+        enum outcome r = gate_check(l->signin, &a, &g, &err);
 
+        if (r == OUTCOME_OK && is_remembered(l, &a, &g)) {
+                signin_reply_verified(l->conn);
+                packet_close_after_send(l->conn);
+                return;
+        }
         if (r == OUTCOME_OK)
+                r = flow_new(&l->flow, l->signin, &o, &err);
+        if (r == OUTCOME_OK) {
                 timer_disarm(l->deadline);
-        else
-                refuse(l, r, err.text);
+                return;
+        }
+        if (!a.self ||
+                log_limit_allows(&l->signin->self_refused, "signin.refused", loop_clock(l->signin->loop)))
+                log_refused(&a, r);
+        refuse(l, r, err.text);
 }
 
 static void on_commit(struct login *l, const struct request *q)
@@ -198,7 +253,7 @@ static void on_port(struct login *l, const struct request *q)
                 signin_reply_error(l->conn, o, err.text);
 }
 
-static const uint16_t authenticate_tags[] = {TAG_USER, TAG_SERVICE, TAG_RHOST, TAG_TTY};
+static const uint16_t authenticate_tags[] = {TAG_USER, TAG_SERVICE, TAG_RHOST, TAG_TTY, TAG_RUSER, TAG_PRIOR};
 static const uint16_t commit_tags[] = {TAG_HANDLE, TAG_USER, TAG_SERVICE, TAG_RHOST};
 static const uint16_t drop_tags[] = {TAG_HANDLE};
 static const uint16_t close_tags[] = {TAG_USER};
@@ -210,7 +265,7 @@ static bool dispatch(struct login *l, const struct frame *f, struct request *q)
         switch (f->type) {
         case MSG_AUTHENTICATE:
                 if (!frame_only_has(f, authenticate_tags, ARRAY_SIZE(authenticate_tags)) ||
-                        !read_user(f, q) || !read_where(f, q))
+                        !read_user(f, q) || !read_where(f, q) || !read_prior(f, q))
                         return false;
                 on_authenticate(l, q);
                 return true;
@@ -248,7 +303,7 @@ static void on_frame(
         struct request q = {.has_rhost = false};
 
         timer_arm_in(l->deadline, SIGNIN_REQUEST_MS);
-        if (!l->allowed && f->type != MSG_PORT)
+        if (!l->allowed && f->type != MSG_PORT && f->type != MSG_AUTHENTICATE)
                 refuse(l, OUTCOME_ACCESS_DENIED, "Only root may ask for sign-ins.");
         else if (l->flow || n_fds || !dispatch(l, f, &q))
                 refuse(l, OUTCOME_INVALID_REQUEST, NULL);

@@ -19,7 +19,7 @@
 #define DAEMON_FILES 20480u // PORTS_MAX, and those who ask
 
 struct options {
-        const char *config, *run_dir, *state_dir, *users;
+        const char *config, *run_dir, *state_dir, *users, *sessions_dir;
         uid_t login_uid;
 };
 
@@ -33,6 +33,7 @@ static const char usage[] =
         "  --run-dir DIR     where login.sock and claim.sock are (default: " PATH_RUN ")\n"
         "  --state-dir DIR   where the table of federated users is (default: " PATH_STATE ")\n"
         "  --users FILE      root's table of local users (default: " PATH_SYSCONF "/users)\n"
+        "  --sessions-dir DIR  where logind says who is here (default: /run/systemd/users)\n"
         "  --login-uid UID   a uid besides 0 that may ask for sign-ins (for trying things out)\n"
         "  --help            this text\n"
         "  --version         the version\n"
@@ -61,6 +62,7 @@ static int parse(struct options *o, int argc, char *argv[])
                 {"run-dir", required_argument, NULL, 'r'},
                 {"state-dir", required_argument, NULL, 's'},
                 {"users", required_argument, NULL, 'u'},
+                {"sessions-dir", required_argument, NULL, 'e'},
                 {"login-uid", required_argument, NULL, 'l'},
                 {"help", no_argument, NULL, 'h'},
                 {"version", no_argument, NULL, 'V'},
@@ -81,6 +83,9 @@ static int parse(struct options *o, int argc, char *argv[])
                         break;
                 case 'u':
                         o->users = optarg;
+                        break;
+                case 'e':
+                        o->sessions_dir = optarg;
                         break;
                 case 'l':
                         if (!parse_uid(optarg, &o->login_uid)) {
@@ -218,6 +223,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         struct signin_options s = {.root_table = o->users,
                 .state_dir = o->state_dir,
                 .passwd = "/etc/passwd",
+                .sessions_dir = o->sessions_dir,
                 .login_uid = o->login_uid,
                 .login_fd = -1,
                 .claim_fd = -1};
@@ -301,6 +307,7 @@ int main(int argc, char *argv[])
                 .run_dir = PATH_RUN,
                 .state_dir = PATH_STATE,
                 .users = PATH_SYSCONF "/users",
+                .sessions_dir = "/run/systemd/users",
                 .login_uid = (uid_t)-1,
         };
         int r = service_harden();

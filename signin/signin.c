@@ -4,12 +4,16 @@
 // flows, which hold operations at the provider.
 #include "signin.h"
 
+#include "admit.h"
 #include "claim.h"
 #include "client_secret.h"
+#include "departures.h"
+#include "pace.h"
 #include "login.h"
 #include "log.h"
 #include "protocol.h"
 #include "report.h"
+#include "reauth.h"
 
 #include <stdio.h>
 
@@ -32,6 +36,15 @@ void signin_reply_ok(struct packet_conn *c, const uint32_t *uid, const uint32_t 
                 frame_put_u32(&w, TAG_UID, *uid);
         if (port)
                 frame_put_u32(&w, TAG_PORT, *port);
+        reply(c, &w);
+}
+
+void signin_reply_verified(struct packet_conn *c)
+{
+        struct frame_writer w;
+        uint8_t room[64];
+
+        frame_begin(&w, room, sizeof room, MSG_VERIFIED);
         reply(c, &w);
 }
 
@@ -65,6 +78,55 @@ void signin_reap(struct signin *s)
                 timer_disarm(s->reaper);
         else
                 timer_arm_in(s->reaper, ms);
+}
+
+// ---- what is remembered of sign-ins, and its ends ----------------------------------------------------------------
+
+static void on_user_left(uid_t uid, void *arg)
+{
+        reauth_forget_uid(((struct signin *)arg)->reauth, uid, "the last session has ended");
+}
+
+static bool may_stay(const char *user, uid_t uid, void *arg)
+{
+        const struct signin *s = arg;
+        struct err err = ERR_INIT;
+        struct ours_user u;
+
+        return admit_user(&s->paths, user, clock_wall_s(loop_clock(s->loop)), &u, &err) == OUTCOME_OK &&
+               u.uid == uid;
+}
+
+static void on_tables_changed(void *arg)
+{
+        reauth_review(((struct signin *)arg)->reauth, may_stay, arg, "the account was locked or changed");
+}
+
+static void on_missed(void *arg)
+{
+        reauth_forget_all(((struct signin *)arg)->reauth, "it could not be seen who left");
+}
+
+static void on_time(int64_t stepped_ms, void *arg)
+{
+        if (stepped_ms)
+                reauth_forget_all(((struct signin *)arg)->reauth, "the clock was set");
+}
+
+static int set_up_memory(struct signin *s, const struct signin_options *o)
+{
+        static const struct departures_handlers handlers = {
+                .user_left = on_user_left, .tables_changed = on_tables_changed, .missed = on_missed};
+        const char *const tables[] = {s->table, o->root_table};
+        int r = pace_new(&s->pace, loop_clock(s->loop));
+
+        if (r == 0)
+                r = reauth_new(&s->reauth, loop_clock(s->loop));
+        if (r == 0)
+                r = departures_new(&s->departures, s->loop, o->sessions_dir, tables, &handlers, s);
+        if (r == 0)
+                loop_on_time(s->loop, on_time, s);
+        return r;
 }
 
 // ---- putting together ------------------------------------------------------------------------------------------
@@ -140,6 +202,8 @@ static int set_up(struct signin *s, const struct signin_options *o, struct err *
         if (r == 0)
                 r = timer_new(&s->reaper, s->loop, on_reaper, s);
         if (r == 0)
+                r = set_up_memory(s, o);
+        if (r == 0)
                 r = set_up_provider(s, o->http, err);
         if (r == 0)
                 r = listen_on(&s->login_listener, s, &login_fd, o->login_path, login_accepted, err);
@@ -189,6 +253,10 @@ struct signin *signin_free(struct signin *s)
         packet_listener_free(s->claim_listener);
         report_quota_free(s->reports);
         provider_free(s->provider);
+        loop_on_time(s->loop, NULL, NULL);
+        departures_free(s->departures);
+        reauth_free(s->reauth);
+        pace_free(s->pace);
         timer_free(s->reaper);
         pending_free(s->pending);
         config_unref(s->config);

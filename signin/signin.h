@@ -22,6 +22,9 @@ struct login;
 struct claim;
 struct ports;
 struct report_quota;
+struct pace;
+struct reauth;
+struct departures;
 
 struct signin {
         struct loop *loop;
@@ -32,6 +35,9 @@ struct signin {
         struct timer *reaper;
         struct ports *ports; // borrowed
         struct report_quota *reports;
+        struct pace *pace;
+        struct reauth *reauth;
+        struct departures *departures; // what ends in reauth
         struct ours_paths paths;
         uid_t owners[3];
         char *table;
@@ -42,7 +48,7 @@ struct signin {
         LIST_HEAD(, login) logins; // open connections, freed with us
         LIST_HEAD(, claim) claims;
         struct packet_listener *login_listener, *claim_listener;
-        struct log_limit login_broken, claim_broken;
+        struct log_limit login_broken, claim_broken, self_refused;
 };
 
 struct signin_options {
@@ -51,6 +57,7 @@ struct signin_options {
         struct config *config; // referenced
         struct ports *ports;   // outlives it; NULL: none are given
         const char *root_table, *state_dir, *passwd;
+        const char *sessions_dir; // logind's files of users who are here
         uid_t login_uid;
         const char *login_path, *claim_path; // where no descriptor was passed
         int login_fd, claim_fd;              // taken; -1: none
@@ -66,5 +73,6 @@ void signin_reap(struct signin *s);
 
 // Answers. A peer that does not read is disconnected.
 void signin_reply_ok(struct packet_conn *c, const uint32_t *uid, const uint32_t *port); // NULL: left out
+void signin_reply_verified(struct packet_conn *c);
 void signin_reply_error(
         struct packet_conn *c, enum outcome o, const char *message); // NULL: the outcome's text

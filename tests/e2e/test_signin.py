@@ -25,8 +25,8 @@ ALICE_UID, BOB_UID, CAROL_UID = (UID_MIN + 200000 + i for i in range(3)) if ROOT
 ALICE = "alice" if ROOT else me()
 
 
-def make(**kw):
-    w = World(**kw)
+def make(signin="", **kw):
+    w = World(signin=f"max_starts_per_user = 1024\nmax_starts_per_rhost = 1024\n{signin}", **kw)
     w.add(ALICE, SUBJECTS["alice"], ALICE_UID)
     if ROOT:
         w.add("bob", SUBJECTS["bob"], BOB_UID)
@@ -442,7 +442,7 @@ def test_a_newer_sign_in_replaces_an_unclaimed_one(world):
 def test_only_root_signs_people_in(world):
     for uid in (ALICE_UID, 65534, world.daemon_uid):
         before = world.stats()
-        for request in ({"kind": "authenticate", "user": ALICE, "service": "sshd"}, {"kind": "close", "user": ALICE},
+        for request in ({"kind": "authenticate", "user": "bob", "service": "sshd"}, {"kind": "close", "user": ALICE},
                         {"kind": "commit", "handle": "0" * 32, "user": ALICE, "service": "sshd"}, {"kind": "drop", "handle": "0" * 32}):
             with world.login(uid) as c:
                 assert c.ask(**request)["outcome"] == "access-denied"

@@ -4,13 +4,13 @@ import os
 import socket
 import struct
 
-TYPES = {"authenticate": 1, "prompt": 2, "authenticated": 3, "commit": 4, "drop": 5, "close": 6, "port": 7, "claim": 16, "grant": 17, "ack": 18, "verify": 19, "report": 20,
-         "ok": 64, "error": 65}
+TYPES = {"authenticate": 1, "prompt": 2, "authenticated": 3, "commit": 4, "drop": 5, "close": 6, "port": 7, "verified": 8, "claim": 16, "grant": 17, "ack": 18,
+         "verify": 19, "report": 20, "ok": 64, "error": 65}
 TAGS = {"user": 1, "service": 2, "rhost": 3, "tty": 4, "text": 5, "expires_in": 6, "handle": 7, "uid": 8, "outcome": 9, "message": 10,
-        "grant_id": 11, "grant": 12, "port": 22, "issuer": 27, "subject": 28, "token": 31}
+        "grant_id": 11, "grant": 12, "port": 22, "issuer": 27, "subject": 28, "prior": 29, "token": 31, "ruser": 32}
 U32, U64 = ("expires_in", "uid", "outcome", "port"), ("grant_id",)
 OUTCOMES = {"internal": 1, "invalid-request": 2, "needs-login": 3, "access-denied": 4, "unreachable": 7, "timeout": 9, "bad-answer": 10, "misconfigured": 11,
-            "token-rejected": 12, "expired": 13, "denied-by-user": 14, "clock-skew": 16, "busy": 17, "not-ours": 18,
+            "token-rejected": 12, "expired": 13, "denied-by-user": 14, "cancelled": 15, "clock-skew": 16, "busy": 17, "not-ours": 18,
             "wrong-subject": 19, "account-locked": 20, "account-expired": 21, "unknown-handle": 24, "nothing": 25}
 NAMES = {v: k for k, v in TYPES.items()}
 

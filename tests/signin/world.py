@@ -29,15 +29,15 @@ SUBJECTS = {"alice": "alice-7f3a", "bob": "bob-19c4"}
 
 
 class World:
-    def __init__(self, faults=(), identity="", signin="", more="", people=None):
-        """identity, signin: lines of those sections; more: other sections; people: name → claims, instead of the example's."""
+    def __init__(self, faults=(), identity="", signin="", more="", people=None, services="[service sshd]\nrequire_prior = none\n"):
+        """identity, signin: lines of those sections; more: other sections; services: what sshd and the others may; people: name → claims, instead of the example's."""
         self.dir = tempfile.mkdtemp(prefix="valetkey-signin.")
         os.chmod(self.dir, 0o755)
         self.daemon = self.sandbox = None
         self.daemon_uid = 61999 if ROOT else os.getuid()
         # The build folder may be closed to the daemon's uid.
         self.program = shutil.copy(os.path.join(BUILD, "valetkeyd"), self.path("valetkeyd"))
-        for name in ("run", "state", "etc"):
+        for name in ("run", "state", "etc", "sessions"):
             os.mkdir(self.path(name), 0o755)
         if ROOT:
             os.chown(self.path("run"), self.daemon_uid, self.daemon_uid)
@@ -49,7 +49,7 @@ class World:
         self.issuer = f"{self.base}/oidc"
         with open(self.path("etc/valetkey.conf"), "w", encoding="utf-8") as f:
             f.write(f"[identity sandbox]\ntype = oidc\nissuer = {self.issuer}\nclient_id = valetkey\n{identity}\n"
-                    + (f"[signin]\n{signin}\n" if signin else "") + more)
+                    + (f"[signin]\n{signin}\n" if signin else "") + more + services)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -128,7 +128,7 @@ class World:
         notify.bind(self.path("notify"))
         os.chmod(self.path("notify"), 0o666)
         cmd = [self.program, "--config", self.path("etc/valetkey.conf"), "--run-dir", self.path("run"), "--state-dir", self.path("state"),
-               "--users", self.path("etc/users"), *args]
+               "--users", self.path("etc/users"), "--sessions-dir", self.path("sessions"), *args]
         if ROOT:
             cmd = ["/usr/bin/setpriv", f"--reuid={self.daemon_uid}", f"--regid={self.daemon_uid}", "--clear-groups", *cmd]
         else:

@@ -10,10 +10,12 @@
 
 #include "fault.h"
 #include "log.h"
+#include "reauth.h"
 #include "signin.h"
 #include "write.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -91,7 +93,9 @@ static int set_up(void **state)
         assert_int_equal(listen(provider, 16), 0);
         assert_int_equal(getsockname(provider, (struct sockaddr *)&a, &n), 0);
         snprintf(issuer, sizeof issuer, "http://127.0.0.1:%u", ntohs(a.sin_port));
-        snprintf(text, sizeof text, "[identity corp]\ntype = oidc\nissuer = %s\nclient_id = valetkey\n",
+        snprintf(text, sizeof text,
+                "[identity corp]\ntype = oidc\nissuer = %s\nclient_id = valetkey\n"
+                "[service sshd]\nrequire_prior = none\n[signin]\nmax_starts_per_user = 1024\n",
                 issuer);
         assert_int_equal(config_parse(&c, "test.conf", text, strlen(text), &err), 0);
         write_passwd();
@@ -111,6 +115,7 @@ static int set_up(void **state)
         o.root_table = users;
         o.passwd = strdup(passwd); // the paths are borrowed for the daemon's life
         o.state_dir = dir;
+        o.sessions_dir = dir;
         o.login_uid = me;
         o.root_table = strdup(users);
         assert_int_equal(signin_new(&s, &o, &err), 0);
@@ -473,6 +478,38 @@ static void memory_that_runs_out_leaves_no_flow_behind(void **state)
         assert_int_equal(s->n_flows, 0);
 }
 
+// What is remembered of sign-ins does not outlive the clock it was seen by, nor a user who left.
+static void a_clock_that_is_set_and_a_user_who_leaves_end_what_is_remembered(void **state)
+{
+        const struct reauth_request q = {
+                .user = "alice", .service = "sshd", .rhost = "192.0.2.7", .key = "SHA256:k", .remote = true};
+        const struct table_user entry = {.issuer = "i", .subject = "s-1"};
+        char name[32];
+        int fd;
+
+        (void)state;
+        snprintf(name, sizeof name, "%u", (unsigned)alice);
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(reauth_remember(s->reauth, &q, alice, &entry, 3600), 0);
+                loop_turn(loop, &now, 60000); // time that passes is neither
+                turn_loop();
+                assert_int_equal(reauth_count(s->reauth), 1);
+                if (i < 2) {
+                        clock_fake_step_wall_ms(&now, i ? 5000 : -5000);
+                        loop_turn(loop, &now, 0);
+                } else {
+                        fd = open(in_dir(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+                        assert_true(fd >= 0);
+                        close(fd);
+                        turn_loop();
+                        assert_int_equal(reauth_count(s->reauth), 1);
+                        assert_int_equal(unlink(in_dir(name)), 0);
+                        turn_loop();
+                }
+                assert_int_equal(reauth_count(s->reauth), 0);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -487,6 +524,7 @@ int main(void)
                 T(the_end_of_the_daemon_takes_everything_along),
                 T(memory_that_runs_out_loses_no_grant),
                 T(memory_that_runs_out_leaves_no_flow_behind),
+                T(a_clock_that_is_set_and_a_user_who_leaves_end_what_is_remembered),
         };
 
         log_init("test_signin", LOG_E_ERROR);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whoever asks for somebody else than himself is root, and is believed about user, service and remote host: root could
+// become the user anyway. A program of the user's own is believed in nothing but its uid.
+#include "gate.h"
+
+#include "admit.h"
+#include "log.h"
+
+// A locker finds out whether it is its user who sits there. It never makes the first binding: that is a login's.
+static enum outcome check_self(
+        const struct signin *s, const struct asked *a, const struct gate *g, struct err *err)
+{
+        if (g->u.uid != a->peer || a->rhost || a->prior || a->ruser) {
+                err_set(err, "Only root may ask for sign-ins of others, or from afar.");
+                return OUTCOME_ACCESS_DENIED;
+        }
+        if (!s->config->signin.lockers) {
+                err_set(err, "Users' own programs may not ask for sign-ins on %s.", s->host);
+                return OUTCOME_ACCESS_DENIED;
+        }
+        if (!g->u.entry.subject[0]) {
+                err_set(err, "%s is not bound to anybody at the identity provider yet; a login does that.",
+                        a->user);
+                return OUTCOME_ACCESS_DENIED;
+        }
+        return OUTCOME_OK;
+}
+
+static enum outcome check_provider(
+        const struct signin *s, const struct asked *a, const struct gate *g, struct err *err)
+{
+        if (!s->provider) {
+                err_set(err, "No identity provider is configured for sign-ins.");
+                return OUTCOME_MISCONFIGURED;
+        }
+        if (strcmp(g->u.entry.issuer, s->identity->issuer) != 0) {
+                err_set(err, "%s belongs to another identity provider than the one configured.", a->user);
+                return OUTCOME_MISCONFIGURED;
+        }
+        return OUTCOME_OK;
+}
+
+static enum outcome check_policy(
+        const struct signin *s, const struct asked *a, struct gate *g, struct err *err)
+{
+        int r = prior_parse(&g->prior, a->prior);
+
+        if (r == -ENOMEM)
+                return OUTCOME_INTERNAL;
+        if (r < 0) // as if nothing had come before
+                log_event(LOG_E_WARNING, "signin.prior_unreadable", "user=%s service=%s rhost=%s", a->user,
+                        a->service, a->rhost ? a->rhost : "");
+        g->remote = a->rhost || strcmp(a->service, "sshd") == 0;
+        g->policy = config_service_policy(s->config, a->service);
+        if (g->policy.flow != FLOW_DEVICE) {
+                err_set(err, "The administrator of %s offers no sign-in for %s.", s->host, a->service);
+                return OUTCOME_ACCESS_DENIED;
+        }
+        if (g->remote && g->policy.require_prior == PRIOR_PUBLICKEY && !g->prior.fingerprint[0]) {
+                err_set(err,
+                        "The administrator of %s allows sign-ins from afar only behind a public key of SSH.",
+                        s->host);
+                return OUTCOME_ACCESS_DENIED;
+        }
+        return OUTCOME_OK;
+}
+
+enum outcome gate_check(const struct signin *s, const struct asked *a, struct gate *ret, struct err *err)
+{
+        enum outcome o;
+
+        *ret = (struct gate){.remote = false};
+        o = admit_user(&s->paths, a->user, clock_wall_s(loop_clock(s->loop)), &ret->u, err);
+        // What root is told about others is not for everybody.
+        if (a->self && (o != OUTCOME_OK || ret->u.uid != a->peer)) {
+                err_clear(err);
+                ret->u.uid = (uint32_t)-1;
+                return check_self(s, a, ret, err);
+        }
+        if (o == OUTCOME_OK && a->self)
+                o = check_self(s, a, ret, err);
+        if (o == OUTCOME_OK)
+                o = check_provider(s, a, ret, err);
+        return o == OUTCOME_OK ? check_policy(s, a, ret, err) : o;
+}
+
+enum gate_rank gate_rank(const struct asked *a, const struct gate *g)
+{
+        return a->self ? GATE_SELF : g->prior.fingerprint[0] ? GATE_KEY : GATE_STRANGER;
+}
+
+struct reauth_request gate_reauth(const struct asked *a, const struct gate *g)
+{
+        return (struct reauth_request){
+                .user = a->user,
+                .service = a->service,
+                .rhost = a->rhost,
+                .tty = a->tty,
+                .ruser = a->ruser,
+                .key = g->prior.fingerprint[0] ? g->prior.fingerprint : NULL,
+                .remote = g->remote,
+        };
+}
