@@ -5,11 +5,13 @@
 // doors.
 #include "broker.h"
 
+#include "account.h"
 #include "bucket.h"
 #include "handout.h"
 #include "id_token_file.h"
 #include "log.h"
 #include "parting.h"
+#include "reporter.h"
 #include "roles.h"
 #include "sign_in.h"
 #include "sign_in_notice.h"
@@ -40,7 +42,9 @@ struct broker {
         size_t n_identities;
         bool in_session;
         struct bucket refresh_all;
-        int64_t looked_boot_ms; // when somebody's connecting last made us look for a grant
+        int64_t looked_boot_ms;    // when somebody's connecting last made us look for a grant
+        struct account *account;   // these two NULL where nobody's sign-ins are asked after
+        struct reporter *reporter; // to valetkeyd
         const struct broker_events *events;
         void *arg;
         struct broker_endpoint endpoint;
@@ -99,6 +103,44 @@ static void on_role_removed(struct role *r, bool signed_out, void *arg)
                 b->events->role_removed(r, b->arg);
 }
 
+// ---- what is known of this user
+
+// valetkeyd, or its tables, say that this user is not let in any more: he gets nothing more from here.
+static void on_gone(void *arg, const char *why)
+{
+        struct broker *b = arg;
+
+        for (size_t i = 0; i < b->n_identities; i++)
+                keeper_refuse(b->keepers[i], why);
+}
+
+enum outcome broker_check_account(struct broker *b, struct err *err)
+{
+        return account_check(b->account, err);
+}
+
+// valetkeyd knows its users by one identity; of others it hears nothing.
+static struct reporter *reporter_for(const struct broker *b, const struct keeper *k)
+{
+        const char *identity = b->config->signin.identity;
+
+        return account_is_ours(b->account) && identity && strcmp(keeper_get_config(k)->name, identity) == 0
+                       ? b->reporter
+                       : NULL;
+}
+
+static void on_renewed(struct keeper *k, void *arg)
+{
+        reporter_renewed(reporter_for(arg, k), keeper_get_grant(k)->id_token);
+}
+
+static void on_refused(struct keeper *k, enum outcome outcome, void *arg)
+{
+        const struct grant *g = keeper_get_grant(k);
+
+        reporter_refused(reporter_for(arg, k), g->issuer, g->subject, outcome);
+}
+
 // ---- what keepers tell
 
 static void on_granted(struct keeper *k, bool same_person, void *arg)
@@ -107,6 +149,7 @@ static void on_granted(struct keeper *k, bool same_person, void *arg)
 
         sign_in_notices_signed_in(b->notices, k);
         roles_signed_in(b->roles, k, same_person);
+        on_renewed(k, b); // a sign-in inside the session counts, too
         handouts_grant_new(b->handouts, keeper_get_config(k)->name, same_person);
 }
 
@@ -454,6 +497,8 @@ static int make_identities(struct broker *b, const struct matching_where *matchi
                 .ended = on_ended,
                 .ends_soon = on_ends_soon,
                 .changed = on_identity_changed,
+                .renewed = on_renewed,
+                .refused = on_refused,
                 .store = on_tokens};
 
         b->identities = calloc(b->config->n_identities + 1, sizeof *b->identities);
@@ -536,6 +581,10 @@ int broker_new(struct broker **ret, const struct broker_options *o)
         r = handouts_new(&b->handouts, o->loop);
         if (r == 0)
                 r = claims_new(&b->claims, o->loop, o->claim_path, o->server_uid, &events, b);
+        if (r == 0 && o->matching)
+                r = account_new(&b->account, o->loop, o->matching, on_gone, b);
+        if (r == 0 && o->matching)
+                r = reporter_new(&b->reporter, o->loop, o->matching, on_gone, b);
         if (r == 0)
                 r = make_identities(b, o->matching);
         if (r == 0 && !o->config->no_sign_in_notices)
@@ -563,6 +612,8 @@ struct broker *broker_free(struct broker *b)
         b->store = store_free(b->store);
         b->id_token = id_token_file_free(b->id_token);
         b->handouts = handouts_free(b->handouts);
+        b->account = account_free(b->account);
+        b->reporter = reporter_free(b->reporter);
         b->notices = sign_in_notices_free(b->notices);
         roles_free(b->roles);
         for (size_t i = 0; i < b->n_identities; i++) {

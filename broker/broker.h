@@ -64,6 +64,8 @@ const char *broker_get_complaint(
 size_t broker_roles(const struct broker *b, struct role *const **ret);
 size_t broker_identities(const struct broker *b, struct keeper *const **ret);
 
+// Whether this user may have anything still, as valetkeyd's tables say. OUTCOME_OK, or why not in a sentence.
+enum outcome broker_check_account(struct broker *b, struct err *err);
 // Somebody connected, or says so: look whether a grant waits. urgent: also where all are signed in.
 void broker_wake(struct broker *b, bool urgent);
 // Where somebody is not signed in: done() once it is known whether a grant waits for him, never from inside. 1: everybody

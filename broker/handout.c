@@ -78,7 +78,9 @@ static enum outcome resolve(
         enum outcome o;
 
         *w = (struct wanted){.name = q->role};
-        o = look_up(b, q, w, err);
+        o = broker_check_account(b, err);
+        if (o == OUTCOME_OK)
+                o = look_up(b, q, w, err);
         if (o != OUTCOME_OK && o != OUTCOME_NEEDS_LOGIN)
                 handout_log_refused(broker_handouts(b)->log, q->caller, w->app ? w->app->name : NULL, w->name,
                         o, err->text);

@@ -72,6 +72,17 @@ void keeper_end(struct keeper *k, const char *why, bool sessions_too)
         keeper_changed(k);
 }
 
+void keeper_refuse(struct keeper *k, const char *why)
+{
+        struct err text = ERR_INIT;
+
+        if (!k->has)
+                return;
+        err_set(&text, "the sign-in to identity %s has ended: %s", k->conf->name, why);
+        keeper_end(k, text.text, true);
+        keeper_kick(k);
+}
+
 void keeper_drop(struct keeper *k)
 {
         bool had = k->has;

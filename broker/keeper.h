@@ -25,6 +25,10 @@ struct keeper_events {
         // It will end, see keeper_get_ends_s(), and nothing but a person changes that. Once for each end. May be NULL.
         void (*ends_soon)(struct keeper *k, void *arg);
         void (*changed)(struct keeper *k, void *arg);
+        // What the provider says of it when it is to be renewed: yes, and grant.id_token is new; or that it is over, just
+        // before ended(). May be NULL.
+        void (*renewed)(struct keeper *k, void *arg);
+        void (*refused)(struct keeper *k, enum outcome outcome, void *arg);
         // Its tokens are others now: store them, before anything else happens. May be NULL.
         void (*store)(struct keeper *k, void *arg);
 };
@@ -48,6 +52,8 @@ struct keeper_memory keeper_get_memory(const struct keeper *k);
 void keeper_restore(struct keeper *k, struct grant *g, const struct keeper_memory *m);
 // There are role sessions of a grant that is not known any more: whoever signs in first is taken for another person.
 void keeper_after_another(struct keeper *k);
+// It is over, by somebody else's word than the provider's, and its role sessions with it. why: a part of a sentence.
+void keeper_refuse(struct keeper *k, const char *why);
 // Wipes the tokens.
 void keeper_drop(struct keeper *k);
 // The refresh under way, for who takes it over before keeper_drop(), which would cut it off: its successor would be

@@ -48,6 +48,8 @@ static void refresh_failed(struct keeper *k, enum outcome o, bool grant_stands, 
 
         if (o == OUTCOME_NEEDS_LOGIN || (o == OUTCOME_TOKEN_REJECTED && !grant_stands) ||
                 o == OUTCOME_ACCESS_DENIED || o == OUTCOME_WRONG_SUBJECT) {
+                if (k->events->refused && (o == OUTCOME_NEEDS_LOGIN || o == OUTCOME_ACCESS_DENIED))
+                        k->events->refused(k, o, k->arg);
                 err_set(&why, "the sign-in to identity %s has ended: %s", k->conf->name, err->text);
                 keeper_end(k, why.text, false);
                 return;
@@ -91,6 +93,7 @@ static void on_rotated(void *arg, struct oidc_tokens *t)
 static void refreshed(struct keeper *k, struct provider_result *result)
 {
         struct oidc_tokens *t = &result->tokens;
+        bool is_new = false;
 
         if (!k->rotated)
                 take_refresh_token(k, t);
@@ -109,12 +112,15 @@ static void refreshed(struct keeper *k, struct provider_result *result)
                 keeper_token_begins(k);
                 k->serial++;
                 k->refreshes++;
+                is_new = true;
         } else {
                 k->refresh_is_useless = true;
         }
         keeper_store(k);
         log_event(LOG_E_INFO, "grant.refreshed", "identity=%s id_token=%s expires=%" PRId64, k->conf->name,
                 k->refresh_is_useless ? "none" : "new", k->grant.id_token_exp_s);
+        if (is_new && k->events->renewed)
+                k->events->renewed(k, k->arg);
         keeper_changed(k);
 }
 

@@ -4,6 +4,7 @@
 // valetkeyd, silence) is the same: then the tables decide, and a table that cannot be read decides for "no".
 #include "matching.h"
 
+#include "account.h"
 #include "log.h"
 #include "packet.h"
 #include "protocol.h"
@@ -36,36 +37,12 @@ static void settle(struct matching *m, enum outcome o)
 
 // ---- without an answer
 
-// What ours_find() says of this user, whose name need not be known to anybody but the table.
-static void find_us(struct ours_user *u, const struct matching_where *where)
-{
-        const struct ours_paths *p = &where->tables;
-        const struct passwd *pw = getpwuid(where->uid);
-        struct table t = TABLE_INIT;
-        struct table_user entry;
-        int r;
-
-        if (pw) {
-                ours_find(u, p, pw->pw_name);
-                if (u->kind != OURS_NOT || u->fault)
-                        return;
-        }
-        *u = (struct ours_user){.kind = OURS_NOT};
-        r = table_open(&t, p->table, TABLE_FEDERATED, p->owners, p->n_owners);
-        if (r == 0)
-                r = table_find_uid(&t, where->uid, &entry);
-        table_close(&t);
-        if (r == 0)
-                u->kind = OURS_FEDERATED;
-        else if (r != TABLE_E_NOT_FOUND)
-                *u = (struct ours_user){.kind = OURS_UNKNOWN, .fault = r, .fault_path = p->table};
-}
-
 static void unanswered(struct matching *m, const char *why)
 {
+        const struct passwd *pw = getpwuid(m->where->uid);
         struct ours_user u;
 
-        find_us(&u, m->where);
+        account_find(&u, m->where, pw ? pw->pw_name : NULL);
         if (u.fault == TABLE_E_MISSING || (u.kind == OURS_NOT && !u.fault)) {
                 log_event(LOG_E_NOTICE, "signin.not_matched", "reason=%s", why);
                 settle(m, OUTCOME_OK);
