@@ -8,6 +8,7 @@
 #   make check-browser  signing in in Chromium
 #   make bench      the benchmarks                    make install   DESTDIR= PREFIX= honoured
 #   make deb        the Debian packages, in build/deb/
+#   make vm         the release check: those packages under Debian's own kernel, AppArmor enforcing, in qemu
 #
 # Knobs: CC=clang  SAN=address,undefined  DEBUG=1  V=1  CFLAGS= LDFLAGS= (kept: dpkg-buildflags works)
 
@@ -253,6 +254,12 @@ bench:
 	@bench/run --build=$(B)
 
 include packaging/install.mk
+
+# Not a part of "make check": it emulates a machine, which takes some minutes.
+.PHONY: vm
+vm:
+	@packaging/deps build deb test vm
+	@tests/rig/vm $(B)
 
 .PHONY: deb
 deb:
