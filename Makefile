@@ -49,7 +49,7 @@ SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
 INC := -Ilib -Iwire -Itable -Inet -Idbus
 # Tests, fuzz targets and benchmarks look into every part; the parts do not look into each other.
-TEST_INC := -Isignin -Ibroker -Icli -Isandbox -Ipam -Iimds
+TEST_INC := -Isignin -Ibroker -Icli -Isandbox -Ipam -Iimds -Inss
 $(B)/tests/%.o $(B)/bench/%.o: private INC += $(TEST_INC)
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
@@ -75,7 +75,7 @@ NSS_SRC     := $(call srcs,nss)
 # In other people's processes only the reader of the table is loaded, never its writer.
 READER_SRC  := $(filter-out table/write%,$(call srcs,table))
 MODULE_SRC  := $(call srcs,wire) $(READER_SRC)
-PART_DIRS   := signin broker dbus cli sandbox imds
+PART_DIRS   := signin broker dbus cli sandbox imds nss
 
 ARCHIVE := $(B)/libvaletkey.a
 PARTS   := $(foreach d,$(PART_DIRS),$(if $(call srcs,$(d)),$(B)/lib$(d).a))
@@ -169,7 +169,7 @@ endef
 $(B)/pam_valetkey.so: LINK_LIBS = -lpam
 $(B)/pam_valetkey.so: $(call objs,$(PAM_SRC) $(MODULE_SRC)) pam/module.map
 	$(module_rule)
-$(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) wire/name.c $(READER_SRC)) nss/module.map
+$(B)/libnss_valetkey.so.2: $(call objs,$(NSS_SRC) wire/name.c wire/reserved.c $(READER_SRC)) nss/module.map
 	$(module_rule)
 
 # Unit tests go through tests/unit/fault.c: what allocates and frees is wrapped, so a test can make

@@ -13,8 +13,6 @@
 #include <security/pam_ext.h>
 #include <syslog.h>
 
-#define DAEMON_USER "valetkey"
-
 enum which {
         ARG_SOCKET,
         ARG_TABLE,
@@ -147,7 +145,7 @@ bool arguments_read(struct arguments *o, pam_handle_t *pamh, int argc, const cha
                 .socket = PATH_RUN "/login.sock",
                 .table = PATH_STATE "/users",
                 .root_table = PATH_SYSCONF "/users",
-                .passwd = "/etc/passwd",
+                .passwd = LOCAL_PASSWD,
                 .runtime_base = "/run/user",
                 .dmi = SESSION_DMI,
                 .timeout_ms = 10 * 1000,
@@ -168,7 +166,7 @@ bool arguments_read(struct arguments *o, pam_handle_t *pamh, int argc, const cha
                 }
                 seen |= 1u << which;
         }
-        if (o->n_owners == 1 && local_find(o->passwd, DAEMON_USER, &daemon) == 0) {
+        if (o->n_owners == 1 && local_find(o->passwd, LOCAL_DAEMON, &daemon) == 0) {
                 o->owners[1] = daemon.uid;
                 o->n_owners = 2;
         }

@@ -41,23 +41,6 @@ uint64_t table_get64(const uint8_t *p)
         return table_get32(p) | (uint64_t)table_get32(p + 4) << 32;
 }
 
-uint32_t table_crc(uint32_t c, const void *bytes, size_t n)
-{
-        // Four bits at a time: sixteen constants instead of 256, and quick enough for a record.
-        static const uint32_t nibble[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190,
-                0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-        const uint8_t *p = bytes;
-
-        c = ~c;
-        for (size_t i = 0; i < n; i++) {
-                c ^= p[i];
-                c = c >> 4 ^ nibble[c & 15];
-                c = c >> 4 ^ nibble[c & 15];
-        }
-        return ~c;
-}
-
 // FNV-1a with a final mix: the buckets are chosen by the low bits, which FNV alone leaves poor.
 uint32_t table_hash(uint32_t seed, const void *bytes, size_t n)
 {

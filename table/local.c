@@ -1,75 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads passwd byte by byte: no line is too long, nothing is allocated by us, and fgetpwent()'s static buffer
-// stays untouched in the process we are guests of.
+// The files are read through one buffer. What is of interest stands at the beginning of a line, so a line that is
+// longer than the buffer is looked at as far as that goes, and the rest of it is skipped.
 #include "local.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 struct line {
-        size_t name_at; // how much of the name matched; SIZE_MAX: another name
-        unsigned field;
-        uint64_t number[2]; // uid, gid
-        bool digits[2];     // at least one digit seen
-        bool bad;
+        char *text;
+        bool cut;  // by the end of the buffer
+        bool rest; // of a line that was cut
 };
 
-static void take(struct line *l, const char *name, int c)
+// A number up to a colon or the line's end; NULL when there is none.
+static const char *take_number(const struct line *l, const char *p, uint32_t *ret)
 {
-        if (c == ':') {
-                if (l->field == 0 && (l->name_at == SIZE_MAX || name[l->name_at]))
-                        l->bad = true;
-                l->field++;
-                return;
-        }
-        if (l->field == 0) {
-                l->bad |= !name[l->name_at] || name[l->name_at] != c;
-                if (!l->bad)
-                        l->name_at++;
-        } else if (l->field == 2 || l->field == 3) {
-                unsigned i = l->field - 2;
+        uint64_t v = 0;
+        const char *start = p;
 
-                if (c < '0' || c > '9' || l->number[i] > UINT32_MAX) {
-                        l->bad = true;
-                        return;
+        for (; *p >= '0' && *p <= '9'; p++) {
+                v = v * 10 + (uint64_t)(*p - '0');
+                if (v > UINT32_MAX)
+                        return NULL;
+        }
+        *ret = (uint32_t)v;
+        return p > start && (*p == ':' || (*p == 0 && !l->cut)) ? p : NULL;
+}
+
+// name:password:id:… or, of passwd, name:password:id:gid:…
+static bool parse(struct local_entry *ret, struct line *l, enum local_file kind)
+{
+        char *name = l->text, *name_end, *password_end;
+        const char *p;
+
+        while (*name == ' ' || (*name >= '\t' && *name <= '\r'))
+                name++; // as libc does
+        name_end = strchr(name, ':');
+        password_end = name_end ? strchr(name_end + 1, ':') : NULL;
+        if (!password_end || name_end == name)
+                return false;
+        *ret = (struct local_entry){.name = name};
+        p = take_number(l, password_end + 1, &ret->id);
+        if (p && kind == LOCAL_FILE_PASSWD)
+                p = *p == ':' ? take_number(l, p + 1, &ret->gid) : NULL;
+        *name_end = 0;
+        return p != NULL;
+}
+
+struct reader {
+        int fd;
+        size_t from, to; // what of buf has been read and not been looked at
+        bool end;
+        char buf[4096];
+};
+
+static int fill(struct reader *r)
+{
+        ssize_t n;
+
+        memmove(r->buf, r->buf + r->from, r->to - r->from);
+        r->to -= r->from;
+        r->from = 0;
+        do
+                n = read(r->fd, r->buf + r->to, sizeof r->buf - 1 - r->to);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        r->end = n == 0;
+        r->to += (size_t)n;
+        return 0;
+}
+
+// The next line, without its end; text NULL after the last. A line too long for the buffer comes in pieces.
+static int next_line(struct reader *r, struct line *l)
+{
+        for (;;) {
+                char *start = r->buf + r->from, *newline = memchr(start, '\n', r->to - r->from);
+                bool full = r->to - r->from == sizeof r->buf - 1;
+                int k;
+
+                if (newline || full || (r->end && r->to > r->from)) {
+                        *l = (struct line){.text = start, .cut = !newline && !r->end, .rest = l->cut};
+                        r->from = newline ? (size_t)(newline + 1 - r->buf) : r->to;
+                        *(newline ? newline : r->buf + r->to) = 0;
+                        return 0;
                 }
-                l->number[i] = l->number[i] * 10 + (uint64_t)(c - '0');
-                l->digits[i] = true;
+                if (r->end) {
+                        l->text = NULL;
+                        return 0;
+                }
+                k = fill(r);
+                if (k < 0)
+                        return k;
         }
 }
 
-static bool is_user(const struct line *l)
+int local_each(const char *path, enum local_file kind, bool (*see)(void *arg, const struct local_entry *e),
+        void *arg)
 {
-        return !l->bad && l->field >= 3 && l->digits[0] && l->digits[1] && l->number[0] <= UINT32_MAX &&
-               l->number[1] <= UINT32_MAX;
+        struct line l = {.cut = false};
+        struct local_entry e;
+        struct reader r;
+        bool seen = false;
+        int k;
+
+        r.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (r.fd < 0)
+                return -errno;
+        r.from = r.to = 0;
+        r.end = false;
+        do {
+                k = next_line(&r, &l);
+                if (k == 0 && l.text && !l.rest && parse(&e, &l, kind))
+                        seen = see(arg, &e);
+        } while (k == 0 && l.text && !seen);
+        close(r.fd);
+        return k;
+}
+
+struct wanted {
+        const char *name;
+        struct local_user *ret;
+        bool found;
+};
+
+static bool is_wanted(void *arg, const struct local_entry *e)
+{
+        struct wanted *w = arg;
+
+        w->found = strcmp(w->name, e->name) == 0;
+        if (w->found)
+                *w->ret = (struct local_user){e->id, e->gid};
+        return w->found;
 }
 
 int local_find(const char *passwd_path, const char *name, struct local_user *ret)
 {
-        FILE *f = fopen(passwd_path, "re");
-        struct line l = {0};
-        int r = LOCAL_E_NOT_FOUND, c;
+        struct wanted w = {.name = name, .ret = ret};
+        int r = local_each(passwd_path, LOCAL_FILE_PASSWD, is_wanted, &w);
 
-        if (!f)
-                return -errno;
-        do {
-                c = getc_unlocked(f);
-                if (c != '\n' && c != EOF) {
-                        if (!l.bad)
-                                take(&l, name, c);
-                        continue;
-                }
-                if (is_user(&l)) {
-                        *ret = (struct local_user){(uint32_t)l.number[0], (uint32_t)l.number[1]};
-                        r = 0;
-                }
-                l = (struct line){0};
-        } while (r != 0 && c != EOF);
-        if (r != 0 && ferror(f))
-                r = -EIO;
-        fclose(f);
-        return r;
+        return r < 0 ? r : w.found ? 0 : LOCAL_E_NOT_FOUND;
 }

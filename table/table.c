@@ -56,11 +56,10 @@ int table_read_at(int fd, void *dst, size_t n, uint64_t off)
         return 0;
 }
 
-static int open_checked(const char *path, const uid_t *owners, size_t n_owners, int *ret_fd)
+// A regular file that nobody but its owner may write.
+static int open_file(const char *path, int *ret_fd, struct stat *ret_st)
 {
         int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), high;
-        bool owned = false;
-        struct stat st;
 
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? TABLE_E_MISSING
@@ -69,20 +68,22 @@ static int open_checked(const char *path, const uid_t *owners, size_t n_owners, 
         if (fd < 3) {
                 // The host has closed its standard streams; do not stand in for one of them.
                 high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                if (high < 0) {
+                        int r = -errno;
+
+                        close(fd);
+                        return r;
+                }
                 close(fd);
-                if (high < 0)
-                        return -errno;
                 fd = high;
         }
-        if (fstat(fd, &st) < 0) {
+        if (fstat(fd, ret_st) < 0) {
                 int r = -errno;
 
                 close(fd);
                 return r;
         }
-        for (size_t i = 0; i < n_owners; i++)
-                owned |= st.st_uid == owners[i];
-        if (!S_ISREG(st.st_mode) || !owned || (st.st_mode & (S_IWGRP | S_IWOTH))) {
+        if (!S_ISREG(ret_st->st_mode) || (ret_st->st_mode & (S_IWGRP | S_IWOTH))) {
                 close(fd);
                 return TABLE_E_UNSAFE;
         }
@@ -90,39 +91,63 @@ static int open_checked(const char *path, const uid_t *owners, size_t n_owners, 
         return 0;
 }
 
-int table_attach(struct table *t, int fd, enum table_kind kind)
+static int attach(struct table *t, int fd, const struct stat *st, enum table_kind kind)
 {
         uint8_t header[TABLE_HEADER_MAX];
-        struct stat st;
         size_t n;
         int r;
 
-        *t = (struct table)TABLE_INIT;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (st.st_size < (off_t)TABLE_HEADER_MIN || (uint64_t)st.st_size > TABLE_FILE_MAX)
+        if (st->st_size < (off_t)TABLE_HEADER_MIN || (uint64_t)st->st_size > TABLE_FILE_MAX)
                 return TABLE_E_CORRUPT;
-        n = st.st_size < (off_t)sizeof header ? (size_t)st.st_size : sizeof header;
+        n = st->st_size < (off_t)sizeof header ? (size_t)st->st_size : sizeof header;
         r = table_read_at(fd, header, n, 0);
         if (r != 0)
                 return r;
-        if (!table_header_decode(t, header, n, (uint64_t)st.st_size) || t->kind != kind) {
+        if (!table_header_decode(t, header, n, (uint64_t)st->st_size) || t->kind != kind) {
                 *t = (struct table)TABLE_INIT;
                 return TABLE_E_CORRUPT;
         }
         t->fd = fd;
+        t->owner = st->st_uid;
         return 0;
+}
+
+int table_attach(struct table *t, int fd, enum table_kind kind)
+{
+        struct stat st;
+
+        *t = (struct table)TABLE_INIT;
+        return fstat(fd, &st) < 0 ? -errno : attach(t, fd, &st, kind);
 }
 
 int table_open(struct table *t, const char *path, enum table_kind kind, const uid_t *owners, size_t n_owners)
 {
+        bool owned = false;
+        struct stat st;
         int fd = -1, r;
 
         *t = (struct table)TABLE_INIT;
-        r = open_checked(path, owners, n_owners, &fd);
+        r = open_file(path, &fd, &st);
         if (r != 0)
                 return r;
-        r = table_attach(t, fd, kind);
+        for (size_t i = 0; i < n_owners; i++)
+                owned |= st.st_uid == owners[i];
+        r = owned ? attach(t, fd, &st, kind) : TABLE_E_UNSAFE;
+        if (r != 0)
+                close(fd);
+        return r;
+}
+
+int table_open_unowned(struct table *t, const char *path, enum table_kind kind)
+{
+        struct stat st;
+        int fd = -1, r;
+
+        *t = (struct table)TABLE_INIT;
+        r = open_file(path, &fd, &st);
+        if (r != 0)
+                return r;
+        r = attach(t, fd, &st, kind);
         if (r != 0)
                 close(fd);
         return r;

@@ -104,6 +104,7 @@ enum table_section_id {
 
 struct table {
         int fd;
+        uid_t owner; // of the file
         enum table_kind kind;
         uint32_t n_users, seed;
         uint64_t serial;           // grows with every write
@@ -119,6 +120,8 @@ struct table {
 // else. 0, TABLE_E_MISSING, TABLE_E_UNSAFE, TABLE_E_CORRUPT (also: of the other kind), -errno. t is
 // TABLE_INIT afterwards unless 0.
 int table_open(struct table *t, const char *path, enum table_kind kind, const uid_t *owners, size_t n_owners);
+// The same, but whoever owns the file: for who finds out only later whose it may be, and believes nothing before.
+int table_open_unowned(struct table *t, const char *path, enum table_kind kind);
 void table_close(struct table *t); // legal on TABLE_INIT and twice
 
 // 0 and *ret filled; TABLE_E_NOT_FOUND, TABLE_E_CORRUPT, -errno leave *ret alone.

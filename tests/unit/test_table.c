@@ -646,6 +646,17 @@ static void names_that_share_a_bucket_get_another_seed(void **state)
         table_close(&t);
 }
 
+static void checksums_are_zlibs_however_they_are_cut(void **state)
+{
+        const char text[] = "The quick brown fox jumps over the lazy dog";
+
+        (void)state;
+        assert_int_equal(table_crc(0, "123456789", 9), 0xcbf43926);
+        assert_int_equal(table_crc(0, "", 0), 0);
+        for (size_t i = 0; i < sizeof text; i++)
+                assert_int_equal(table_crc(table_crc(0, text, i), text + i, sizeof text - 1 - i), 0x414fa339);
+}
+
 // Files made by tests/fuzz/make_table_seeds from the description of the format, not by our writer.
 static void tables_of_another_writer(void **state)
 {
@@ -711,6 +722,7 @@ int main(void)
                 cmocka_unit_test(a_lock_that_is_more_than_a_lock_is_refused),
                 cmocka_unit_test(two_processes_lose_nothing),
                 cmocka_unit_test(every_allocation_of_the_writer_may_fail),
+                cmocka_unit_test(checksums_are_zlibs_however_they_are_cut),
                 cmocka_unit_test(tables_of_another_writer),
                 cmocka_unit_test(names_that_share_a_bucket_get_another_seed),
         };
