@@ -94,9 +94,9 @@ void handout_log_given(struct handout_log *l, const struct caller *who, const ch
 
         if (may(l, event, who, role))
                 log_event(LOG_E_NOTICE, event,
-                        "role=%s app=%s door=%s pid=%d exe=%s access_key_id=%s request_id=%s", role,
-                        app_of(who, app), who->door, (int)who->pid, or_dash(who->exe), c->access_key_id,
-                        or_dash(c->request_id));
+                        "role=%s app=%s door=%s pid=%d exe=%s access_key_id=%s request_id=%s session=%s",
+                        role, app_of(who, app), who->door, (int)who->pid, or_dash(who->exe), c->access_key_id,
+                        or_dash(c->request_id), or_dash(c->assumed_role_arn));
 }
 
 void handout_log_refused(struct handout_log *l, const struct caller *who, const char *app, const char *role,

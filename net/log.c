@@ -6,6 +6,7 @@
 #include "log.h"
 
 #include "err.h"
+#include "journal.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -20,6 +21,8 @@
 static char program_name[32] = "valetkey";
 static enum log_level level_max = LOG_E_INFO;
 static bool to_journal;
+static const char *journal_path = "/run/systemd/journal/socket";
+static int journal_fd = -1;
 
 struct line {
         char p[LINE_MAX_];
@@ -186,6 +189,29 @@ void log_init(const char *program, enum log_level max)
         to_journal = stderr_is_journal();
 }
 
+void log_journal_at(const char *path)
+{
+        journal_path = path;
+}
+
+static void write_line(const struct line *l)
+{
+        ssize_t w;
+
+        do
+                w = write(STDERR_FILENO, l->p, l->n);
+        while (w < 0 && errno == EINTR);
+}
+
+// With its fields; true: it is said.
+static bool tell_journal(enum log_level level, const struct line *l, size_t from)
+{
+        char entry[JOURNAL_ENTRY_MAX];
+        size_t n = journal_entry(entry, program_name, (int)level, l->p + from, l->n - from);
+
+        return journal_send(&journal_fd, journal_path, entry, n) == 0;
+}
+
 // Writes one line; see log.h for the form. errno is kept.
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
@@ -193,7 +219,6 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
         int saved = errno;
         char head[64];
         va_list ap;
-        ssize_t w;
 
         if (level > level_max)
                 return;
@@ -213,10 +238,10 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
                 memcpy(l.p + l.n, "...", 3);
                 l.n += 3;
         }
-        l.p[l.n++] = '\n';
-        do
-                w = write(STDERR_FILENO, l.p, l.n);
-        while (w < 0 && errno == EINTR);
+        if (!to_journal || !tell_journal(level, &l, strlen(head))) {
+                l.p[l.n++] = '\n';
+                write_line(&l);
+        }
         errno = saved;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The daemons' log. One line an event: a stable event id, then key=value. Goes to stderr; with a "<N>"
-// priority in front when the journal reads it (JOURNAL_STREAM names our stderr). Never: bodies, headers,
-// tokens, URLs with a query, names of users who may not exist.
+// The daemons' log. One line an event: a stable event id, then key=value. Goes to stderr; to the journal where the journal
+// reads that (JOURNAL_STREAM names our stderr), each key as a field (journal.h), or, where it does not take such, to stderr
+// with a "<N>" priority in front. Never: bodies, headers, tokens, URLs with a query, names of users who may not exist.
 #pragma once
 
 #include "clock.h"
@@ -17,6 +17,7 @@ enum log_level {
 };
 
 void log_init(const char *program, enum log_level max);
+void log_journal_at(const char *path); // for tests: journald's socket; borrowed
 // log_event(LOG_E_NOTICE, "signin.done", "user=%s issuer=%s", …): values are sanitised and quoted where
 // needed.
 void log_event(enum log_level level, const char *event, const char *fmt, ...) _printf_(3, 4);

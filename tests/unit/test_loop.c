@@ -512,6 +512,7 @@ static void journal_lines(int fd)
         assert_int_equal(fstat(fd, &st), 0);
         snprintf(v, sizeof v, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
         setenv("JOURNAL_STREAM", v, 1);
+        log_journal_at("/nonexistent/socket");
         log_init("valetkeyd", LOG_E_DEBUG);
         log_event(LOG_E_WARNING, "a", "k=%s", "v");
         snprintf(v, sizeof v, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino + 1);
