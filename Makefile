@@ -7,6 +7,7 @@
 #   make fuzz       every fuzz target for FUZZ_SECONDS  make replay  the corpora once, under gcc
 #   make check-browser  signing in in Chromium
 #   make bench      the benchmarks                    make install   DESTDIR= PREFIX= honoured
+#   make pot        the sentences of valetkey(1), for translators
 #   make deb        the Debian packages, in build/deb/
 #   make vm         the release check: those packages under Debian's own kernel, AppArmor enforcing, in qemu
 #
@@ -25,6 +26,7 @@ PAMDIR        ?= $(PREFIX)/lib/$(MULTIARCH)/security
 NSSDIR        ?= $(PREFIX)/lib/$(MULTIARCH)
 DATADIR       ?= $(PREFIX)/share
 MANDIR        ?= $(DATADIR)/man
+LOCALEDIR     ?= $(DATADIR)/locale
 UNITDIR       ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR   ?= $(PREFIX)/lib/systemd/user
 USERENVDIR    ?= $(PREFIX)/lib/systemd/user-environment-generators
@@ -54,7 +56,7 @@ $(B)/tests/%.o $(B)/bench/%.o: private INC += $(TEST_INC)
 DEFS := -D_GNU_SOURCE -DVALETKEY_VERSION='"$(VERSION)"' -DPATH_SYSCONF='"$(SYSCONFDIR)/valetkey"' \
         -DPATH_STATE='"$(LOCALSTATEDIR)/lib/valetkey"' -DPATH_RUN='"$(RUNDIR)/valetkey"' \
         -DPATH_VENDOR='"$(PREFIX)/lib/valetkey"' -DPATH_BIN='"$(BINDIR)"' -DPATH_LIBEXEC='"$(LIBEXECDIR)"' -DPATH_PAM='"$(PAMDIR)"' \
-        -DPATH_DATA='"$(DATADIR)/valetkey"'
+        -DPATH_DATA='"$(DATADIR)/valetkey"' -DPATH_LOCALE='"$(LOCALEDIR)"'
 OPT := $(if $(DEBUG),-O0 -g3,-O2 -g)
 ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) $(INC) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(SANFLAGS) $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)
@@ -203,6 +205,26 @@ $(B)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)
 	$(Q)scdoc <$< >$@.tmp && mv $@.tmp $@
+
+# ---- what a person reads, in his language: po/LANG.po, begun as a copy of what "make pot" writes
+
+POT_SRC := $(filter-out cli/shim.c cli/generator.c,$(sort $(wildcard cli/*.c lib/*.c net/*.c))) wire/outcome.c
+CATALOGUES := $(patsubst po/%.po,$(B)/locale/%/LC_MESSAGES/valetkey.mo,$(sort $(wildcard po/*.po)))
+all: $(CATALOGUES)
+# Functions that look up a format or a sentence themselves stand here with the number of that argument.
+.PHONY: pot
+pot: $(B)/valetkey.pot
+$(B)/valetkey.pot: $(POT_SRC)
+	@mkdir -p $(@D)
+	$(call say,POT,$@)
+	$(Q)xgettext --from-code=UTF-8 --package-name=valetkey --package-version=$(VERSION) --add-comments=Translators -k_ -kN_ \
+		-kerr_set:2 -kerr_prefix:2 -kcmd_usage:2 -kcmd_parse:9 -kadd_note:2 -kfindings_mend:2 \
+		-kfindings_ok:3 -kfindings_unknown:3 -kfindings_wrong:3 $(foreach f,err_set:2 err_prefix:2 add_note:2 findings_mend:2 \
+		findings_ok:3 findings_unknown:3 findings_wrong:3,--flag=$(f):c-format) -o $@ $(POT_SRC)
+$(B)/locale/%/LC_MESSAGES/valetkey.mo: po/%.po
+	@mkdir -p $(@D)
+	$(call say,MO,$@)
+	$(Q)msgfmt --check -o $@ $<
 
 # ---- the two commands -----------------------------------------------------------------------------------------
 

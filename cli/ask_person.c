@@ -5,6 +5,7 @@
 #include "ask_person.h"
 
 #include "protocol.h"
+#include "translate.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -50,17 +51,17 @@ static uint32_t ask(int terminal, const char *text, uint32_t expires_in_s, uint3
         tcflush(terminal, TCIFLUSH);
         dprintf(terminal, "valetkey: %s\n", err_sanitise(clean, sizeof clean, text, strlen(text)));
         if (a_while_s)
-                dprintf(terminal,
-                        "[y] once, [a] and for the next %u minutes, [n] no: ", (a_while_s + 59) / 60);
+                dprintf(terminal, _("[y] once, [a] and for the next %u minutes, [n] no: "),
+                        (a_while_s + 59) / 60);
         else
-                dprintf(terminal, "[y] yes, [n] no: ");
+                dprintf(terminal, _("[y] yes, [n] no: "));
         answered = read_line(terminal, line, cli_now_ms() + (int64_t)expires_in_s * 1000);
         if (strcmp(line, "y") == 0 || strcmp(line, "yes") == 0)
                 answer = ANSWER_ONCE;
         else if (a_while_s && strcmp(line, "a") == 0)
                 answer = ANSWER_A_WHILE;
         if (!answered)
-                dprintf(terminal, "\nvaletkey: no answer, so no.\n");
+                dprintf(terminal, _("\nvaletkey: no answer, so no.\n"));
         return answer;
 }
 

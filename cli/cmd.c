@@ -4,17 +4,29 @@
 #include "buf.h"
 #include "json.h"
 #include "protocol.h"
+#include "translate.h"
+#include "wrap.h"
 
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 
+// One line; on a terminal it is broken at blanks. What was typed or read is in it: cleaned, so that it only reads.
+static void say(const char *text)
+{
+        fputs("valetkey: ", stderr);
+        wrap_print_from(stderr, text, strlen("valetkey: "));
+        fputc('\n', stderr);
+}
+
 int cmd_fail(const struct cli *cli, enum outcome o, const struct err *err)
 {
         const struct outcome_info *info = outcome_info(o);
-        const char *text = err && err->text[0] ? err->text : info->text;
+        const char *said = err && err->text[0] ? err->text : _(info->text);
+        char text[ERR_MAX];
 
-        fprintf(stderr, "valetkey: %s\n", text);
+        err_sanitise(text, sizeof text, said, strlen(said));
+        say(text);
         if (cli->json) {
                 cleanup_json json_t *j = json_pack("{s:s, s:s}", "outcome", info->id, "message", text);
 
@@ -24,11 +36,20 @@ int cmd_fail(const struct cli *cli, enum outcome o, const struct err *err)
         return info->exit_code;
 }
 
+static void print_synopsis(FILE *to, const char *synopsis)
+{
+        char text[512];
+
+        snprintf(text, sizeof text, _("Usage: valetkey %s\n"), synopsis);
+        // Where no person looks, what is wrong is one line.
+        wrap_print(to, text, to == stdout ? WRAP_TEXT : 0, strlen("Usage: "));
+}
+
 int cmd_usage(const char *synopsis, const char *text)
 {
         if (text)
-                fprintf(stderr, "valetkey: %s\n", text);
-        fprintf(stderr, "Usage: valetkey %s\n", synopsis);
+                say(_(text));
+        print_synopsis(stderr, synopsis);
         return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
 }
 
@@ -36,22 +57,29 @@ int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more
         int (*on_option)(int c, void *arg), void *arg, int max, const char *synopsis, const char *help,
         int *ret_code)
 {
-        struct option options[CMD_OPTIONS_MAX + 3] = {
-                {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-        size_t n = 2;
+        struct option options[CMD_OPTIONS_MAX + 3] = {{"help", no_argument, NULL, 'h'}};
+        static char program[] = "valetkey";
+        size_t n = 1;
         int c;
+
+        // Who does not say so has none.
+        if (strstr(help, "--json"))
+                options[n++] = (struct option){"json", no_argument, NULL, 'j'};
 
         for (; more && more->name && n < ARRAY_SIZE(options) - 1; more++)
                 options[n++] = *more;
-        optind = 0; // glibc: start over, for argv is another
+        argv[0] = program; // what getopt's own complaints begin with
+        optind = 0;        // glibc: start over, for argv is another
         // Options may stand behind ROLE as well, but what stands behind the command that "exec" runs is the command's.
         while ((c = getopt_long(argc, argv, max == INT_MAX ? "+" : "", options, NULL)) >= 0) {
                 int r = 0;
 
                 if (c == 'j') {
                         cli->json = true;
+                        textdomain(""); // programs read the same in every language
                 } else if (c == 'h') {
-                        printf("Usage: valetkey %s\n%s", synopsis, help);
+                        print_synopsis(stdout, synopsis);
+                        wrap_print(stdout, _(help), WRAP_TEXT, 0);
                         *ret_code = 0;
                         return -1;
                 } else {
@@ -145,7 +173,7 @@ bool cmd_write(const void *p, size_t n)
                 if (r < 0 && errno == EINTR)
                         continue;
                 if (r <= 0) {
-                        fprintf(stderr, "valetkey: cannot write to stdout: %s\n", strerror(errno));
+                        fprintf(stderr, _("valetkey: cannot write to stdout: %s\n"), strerror(errno));
                         return false;
                 }
                 s += r;

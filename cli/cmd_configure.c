@@ -7,6 +7,7 @@
 #include "json.h"
 #include "profiles.h"
 #include "shim_path.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -14,12 +15,12 @@
 #define SYNOPSIS  "configure [--print | --remove] [--json] [ROLE...]"
 #define NAME_MAX_ 256u
 
-static const char help[] = "Writes a profile for each role, or for those named, into ~/.aws/config.\n"
-                           "\n"
-                           "  --print   to stdout instead\n"
-                           "  --remove  takes valetkey's profiles, or those named, out again\n"
-                           "  --json    data for programs, see valetkey-configure(1)\n"
-                           "  --help    this text\n";
+static const char help[] = N_("Writes a profile for each role, or for those named, into ~/.aws/config.\n"
+                              "\n"
+                              "  --print   to stdout instead\n"
+                              "  --remove  takes valetkey's profiles, or those named, out again\n"
+                              "  --json    data for programs, see valetkey-configure(1)\n"
+                              "  --help    this text\n");
 
 struct work {
         struct cli *cli;
@@ -194,12 +195,12 @@ static int say(const struct work *w)
                         return cmd_fail(w->cli, OUTCOME_INTERNAL, NULL);
                 return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
         }
-        say_list(path, "written", w->written);
-        say_list(path, "as it was", w->unchanged);
-        say_list(path, "removed", w->removed);
-        say_list(path, "no role of this name is configured; see --remove", w->stale);
+        say_list(path, _("written"), w->written);
+        say_list(path, _("as it was"), w->unchanged);
+        say_list(path, _("removed"), w->removed);
+        say_list(path, _("no role of this name is configured; see --remove"), w->stale);
         if (w->remove && json_array_size(w->removed) == 0)
-                printf("%s: nothing of valetkey's is in it\n", path);
+                printf(_("%s: nothing of valetkey's is in it\n"), path);
         return 0;
 }
 

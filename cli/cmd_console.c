@@ -11,6 +11,7 @@
 #include "role_choose.h"
 #include "role_credentials.h"
 #include "sts.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -112,7 +113,7 @@ static enum outcome show(const struct options *o, const char *url, struct err *e
         }
         r = hand_over_url(url, err);
         if (r == OUTCOME_OK)
-                fputs("The console opens in the browser.\n", stderr);
+                fputs(_("The console opens in the browser.\n"), stderr);
         return r;
 }
 

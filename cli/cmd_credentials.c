@@ -142,6 +142,7 @@ int cmd_credentials(struct cli *cli, int argc, char *argv[])
                 "  --format FORMAT    process (the default), json, env, env-no-export, dotenv, fish, csh or "
                 "powershell\n"
                 "  --min-ttl SECONDS  life wanted of them\n"
+                "  --json             the same as --format json\n"
                 "  --help             this text\n",
                 &code);
 

@@ -7,6 +7,7 @@
 #include "awschain.h"
 #include "doctor.h"
 #include "json.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -14,13 +15,13 @@
 #define SYNOPSIS "doctor [--sdk NAME] [--json]"
 
 static const char help[] =
-        "Looks for what keeps programs from valetkey's credentials, and says what mends it.\n"
-        "\n"
-        "  --sdk NAME         only this SDK's chain: boto3, aws-cli-2, go-v2, js-v3, java-v2\n"
-        "  --pam FOLDER       instead of /etc/pam.d\n"
-        "  --sshd FILE        instead of /etc/ssh/sshd_config\n"
-        "  --json             data for programs, see valetkey-doctor(1)\n"
-        "  --help             this text\n";
+        N_("Looks for what keeps programs from valetkey's credentials, and says what mends it.\n"
+           "\n"
+           "  --sdk NAME         only this SDK's chain: boto3, aws-cli-2, go-v2, js-v3, java-v2\n"
+           "  --pam FOLDER       instead of /etc/pam.d\n"
+           "  --sshd FILE        instead of /etc/ssh/sshd_config\n"
+           "  --json             data for programs, see valetkey-doctor(1)\n"
+           "  --help             this text\n");
 
 static int on_option(int c, void *arg)
 {

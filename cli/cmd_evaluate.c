@@ -8,6 +8,7 @@
 #include "evaluate_say.h"
 #include "evaluate_token.h"
 #include "policy_who.h"
+#include "translate.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,25 +19,25 @@
 #define SYNOPSIS "evaluate --action ACTION [--resource ARN] [--principal ARN] [OPTION]…"
 
 static const char help[] =
-        "Says whether AWS would allow a request, which statement decides, and what is missing.\n"
-        "\n"
-        "  --action ACTION           like s3:GetObject\n"
-        "  --resource ARN            default: *\n"
-        "  --resource-account ID     where the ARN does not say it\n"
-        "  --principal ARN           a user, role, role session, OIDC provider, or a service's name\n"
-        "  --principal-role ARN      of a role session: its role, where that has a path\n"
-        "  --web-identity-token FILE an ID token that asks for the role; read, not verified\n"
-        "  --context KEY=VALUE       a condition key; may come again\n"
-        "  --identity-policy FILE    of these, each may come again\n"
-        "  --resource-policy FILE\n"
-        "  --trust-policy FILE       of the role that --resource names\n"
-        "  --boundary FILE\n"
-        "  --session-policy FILE\n"
-        "  --scp FILE[,FILE]…        those of one level; again for the next\n"
-        "  --rcp FILE[,FILE]…        the same\n"
-        "  --vpc-endpoint-policy FILE\n"
-        "  --json                    data for programs\n"
-        "  --help                    this text\n";
+        N_("Says whether AWS would allow a request, which statement decides, and what is missing.\n"
+           "\n"
+           "  --action ACTION           like s3:GetObject\n"
+           "  --resource ARN            default: *\n"
+           "  --resource-account ID     where the ARN does not say it\n"
+           "  --principal ARN           a user, role, role session, OIDC provider, or a service's name\n"
+           "  --principal-role ARN      of a role session: its role, where that has a path\n"
+           "  --web-identity-token FILE an ID token that asks for the role; read, not verified\n"
+           "  --context KEY=VALUE       a condition key; may come again\n"
+           "  --identity-policy FILE    of these, each may come again\n"
+           "  --resource-policy FILE\n"
+           "  --trust-policy FILE       of the role that --resource names\n"
+           "  --boundary FILE\n"
+           "  --session-policy FILE\n"
+           "  --scp FILE[,FILE]…        those of one level; again for the next\n"
+           "  --rcp FILE[,FILE]…        the same\n"
+           "  --vpc-endpoint-policy FILE\n"
+           "  --json                    data for programs\n"
+           "  --help                    this text\n");
 
 #define DOCUMENTS_MAX 64u
 #define NOBODY        "arn:aws:iam::000000000000:user/nobody"

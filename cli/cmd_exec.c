@@ -15,14 +15,13 @@
 #include "shadow.h"
 #include "timefmt.h"
 #include "token_door.h"
+#include "translate.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-
-#define EXIT_SHADOWED 3
 
 struct options {
         bool is_static, isolated;
@@ -150,11 +149,12 @@ static void say_shadow(const struct shadow *s, const char *role)
         awschain_where(&s->source, where, sizeof where);
         err_sanitise(where, sizeof where, where, strlen(where));
         if (s->source.kind == AWSCHAIN_BROKEN)
-                fprintf(stderr, "valetkey: %s: %s cannot work with that; mend it, or use --isolated\n", where,
-                        sdks);
+                fprintf(stderr, _("valetkey: %s: %s cannot work with that; mend it, or use --isolated\n"),
+                        where, sdks);
         else
                 fprintf(stderr,
-                        "valetkey: %s: %s would use that instead of role %s; remove it, or use --isolated\n",
+                        _("valetkey: %s: %s would use that instead of role %s; remove it, or use "
+                          "--isolated\n"),
                         where, sdks, role);
 }
 
@@ -170,7 +170,9 @@ static int check_shadows(const char *role, bool is_static)
         for (int i = 0; i < n; i++)
                 say_shadow(&found[i], role);
         shadow_deinit(&files);
-        return n > 0 ? EXIT_SHADOWED : n < 0 ? outcome_info(OUTCOME_INTERNAL)->exit_code : 0;
+        return n > 0   ? outcome_info(OUTCOME_MISCONFIGURED)->exit_code
+               : n < 0 ? outcome_info(OUTCOME_INTERNAL)->exit_code
+                       : 0;
 }
 
 // ---- the verbs

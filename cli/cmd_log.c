@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "json.h"
 #include "protocol.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -40,7 +41,8 @@ static void fill(struct row *row, const json_t *o)
 
 static int add_handouts(struct buf *out, const json_t *list)
 {
-        static const char *const heads[] = {"LAST AT", "TIMES", "ROLE", "DOOR", "ACCESS KEY ID", "PROGRAM"};
+        const char *const heads[] = {
+                _("LAST AT"), _("TIMES"), _("ROLE"), _("DOOR"), _("ACCESS KEY ID"), _("PROGRAM")};
         size_t n = json_array_size(list), at = ARRAY_SIZE(heads), i;
         const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
         struct row *rows = calloc(n + 1, sizeof *rows);
@@ -59,7 +61,7 @@ static int add_handouts(struct buf *out, const json_t *list)
                         cells[at++] = columns_text(o, "access_key_id");
                         cells[at++] = rows[i].who;
                 }
-                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
+                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads), NULL);
         }
         free(cells);
         free(rows);
@@ -92,9 +94,7 @@ int cmd_log(struct cli *cli, int argc, char *argv[])
                 return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
         forgotten = json_integer_value(json_object_get(j, "forgotten"));
         if (forgotten > 0)
-                buf_printf(&out,
-                        "\nBefore these, %" JSON_INTEGER_FORMAT
-                        " more are forgotten here; see the journal.\n",
-                        forgotten);
+                buf_printf(&out, _("\nBefore these, %lld more are forgotten here; see the journal.\n"),
+                        (long long)forgotten);
         return cmd_write(buf_str(&out), out.n) ? 0 : 1;
 }

@@ -11,9 +11,9 @@
 
 #include "json.h"
 #include "protocol.h"
+#include "translate.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #define SYNOPSIS "login [--browser [--callback-port PORT] | --device] [--if-needed] [--json] [IDENTITY]"
@@ -87,11 +87,10 @@ static enum outcome show_json(const struct shown *s)
 static void show_browser(const struct shown *s)
 {
         if (s->open && browser_open(s->uri))
-                fprintf(stderr, "Sign in in the browser. If no page has opened, open\n\n  %s\n", s->uri);
+                fprintf(stderr, _("Sign in in the browser. If no page has opened, open\n\n  %s\n"), s->uri);
         else
-                fprintf(stderr, "To sign in, open in a browser on this machine\n\n  %s\n", s->uri);
-        fprintf(stderr, "\nWaiting for %" PRIu32 " minutes at most. Ctrl-C cancels.\n",
-                (s->expires_in + 59) / 60);
+                fprintf(stderr, _("To sign in, open in a browser on this machine\n\n  %s\n"), s->uri);
+        fprintf(stderr, _("\nWaiting for %u minutes at most. Ctrl-C cancels.\n"), (s->expires_in + 59) / 60);
 }
 
 // The address as a picture, for a telephone.
@@ -127,11 +126,11 @@ static enum outcome show(const struct cli *cli, const struct frame *f, struct wa
                 show_browser(&s);
                 return OUTCOME_OK;
         }
-        fprintf(stderr, "To sign in, open\n\n  %s\n\nand enter the code\n\n  %s\n", s.uri, s.user_code);
+        fprintf(stderr, _("To sign in, open\n\n  %s\n\nand enter the code\n\n  %s\n"), s.uri, s.user_code);
         if (s.uri_complete[0])
-                fprintf(stderr, "\n(the same in one: %s)\n", s.uri_complete);
+                fprintf(stderr, _("\n(the same in one: %s)\n"), s.uri_complete);
         show_qr(&s);
-        fprintf(stderr, "\nWaiting; the code is good for %" PRIu32 " minutes. Ctrl-C cancels.\n",
+        fprintf(stderr, _("\nWaiting; the code is good for %u minutes. Ctrl-C cancels.\n"),
                 (s.expires_in + 59) / 60);
         return OUTCOME_OK;
 }
@@ -244,6 +243,6 @@ int cmd_login(struct cli *cli, int argc, char *argv[])
         if (cli->json)
                 puts("{\"event\":\"done\",\"outcome\":\"ok\"}");
         else
-                fputs(needed ? "Signed in.\n" : "Signed in already.\n", stderr);
+                fputs(needed ? _("Signed in.\n") : _("Signed in already.\n"), stderr);
         return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "protocol.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -20,11 +21,11 @@ static void say(const json_t *part)
         if (json_get_string(part, "reason", sizeof why - 1, &s) == 0)
                 err_sanitise(why, sizeof why, s, strlen(s));
         if (!json_is_true(json_object_get(part, "signed_out")))
-                fprintf(stderr, "%s: nobody was signed in.\n", name);
+                fprintf(stderr, _("%s: nobody was signed in.\n"), name);
         else if (json_is_true(json_object_get(part, "revoked")))
-                fprintf(stderr, "%s: signed out, and revoked at the provider.\n", name);
+                fprintf(stderr, _("%s: signed out, and revoked at the provider.\n"), name);
         else
-                fprintf(stderr, "%s: signed out here; not revoked at the provider: %s.\n", name,
+                fprintf(stderr, _("%s: signed out here; not revoked at the provider: %s.\n"), name,
                         why[0] ? why : "it was not said why");
 }
 
@@ -37,7 +38,7 @@ static void report(const struct client *c)
 
         if (f && json_parse(&top, f->p, f->n, NULL) == 0)
                 json_array_foreach(json_object_get(top, "identities"), i, part) say(part);
-        fputs("Credentials that programs hold already live to their expiry.\n", stderr);
+        fputs(_("Credentials that programs hold already live to their expiry.\n"), stderr);
 }
 
 static int report_json(const struct client *c)

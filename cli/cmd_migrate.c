@@ -9,6 +9,7 @@
 #include "migrate.h"
 #include "migrate_file.h"
 #include "shim_path.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -16,12 +17,12 @@
 #define SYNOPSIS "migrate [--dry-run | --undo] [--json]"
 
 static const char help[] =
-        "Has the profiles of aws sso, granted and aws-vault use valetkey, under their names.\n"
-        "\n"
-        "  --dry-run  say what would change, and change nothing\n"
-        "  --undo     put ~/.aws/config back as it was\n"
-        "  --json     data for programs, see valetkey-migrate(1)\n"
-        "  --help     this text\n";
+        N_("Has the profiles of aws sso, granted and aws-vault use valetkey, under their names.\n"
+           "\n"
+           "  --dry-run  say what would change, and change nothing\n"
+           "  --undo     put ~/.aws/config back as it was\n"
+           "  --json     data for programs, see valetkey-migrate(1)\n"
+           "  --help     this text\n");
 
 struct work {
         struct cli *cli;
@@ -242,14 +243,14 @@ static void say_list(const struct work *w)
         size_t i;
 
         json_array_foreach(w->migrated, i, o)
-                printf("%s: %s account %s, role %s -> valetkey's role %s\n", text(o, "profile"),
+                printf(_("%s: %s account %s, role %s -> valetkey's role %s\n"), text(o, "profile"),
                         text(o, "tool"), text(o, "account"), text(o, "role_name"), text(o, "role"));
-        json_array_foreach(w->without, i, o)
-                printf("%s:%d: profile %s (%s) has no counterpart: no configured role is %s in account %s\n",
-                        w->file.path, (int)json_integer_value(json_object_get(o, "line")), text(o, "profile"),
-                        text(o, "tool"), text(o, "role_name"), text(o, "account"));
+        json_array_foreach(w->without, i, o) printf(
+                _("%s:%d: profile %s (%s) has no counterpart: no configured role is %s in account %s\n"),
+                w->file.path, (int)json_integer_value(json_object_get(o, "line")), text(o, "profile"),
+                text(o, "tool"), text(o, "role_name"), text(o, "account"));
         json_array_foreach(w->long_lived, i, o)
-                printf("%s:%d: a long-lived key in [%s]: delete it at AWS, and here\n", text(o, "file"),
+                printf(_("%s:%d: a long-lived key in [%s]: delete it at AWS, and here\n"), text(o, "file"),
                         (int)json_integer_value(json_object_get(o, "line")), text(o, "section"));
 }
 
@@ -269,13 +270,13 @@ static int say(const struct work *w)
                 return json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
         }
         if (w->undo)
-                return printf("%s is as it was\n", w->file.path) < 0;
+                return printf(_("%s is as it was\n"), w->file.path) < 0;
         say_diff(w);
         say_list(w);
         if (!changed)
-                printf("%s: no profile to migrate\n", w->file.path);
+                printf(_("%s: no profile to migrate\n"), w->file.path);
         else if (!w->dry_run)
-                printf("%s is written; as it was: %s\n", w->file.path, kept ? kept : "?");
+                printf(_("%s is written; as it was: %s\n"), w->file.path, kept ? kept : "?");
         return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "columns.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 static int add_roles(struct buf *out, const json_t *roles)
 {
-        static const char *const heads[] = {"ROLE", "IDENTITY", "REGION", "ROLE ARN"};
+        const char *const heads[] = {_("ROLE"), _("IDENTITY"), _("REGION"), _("ROLE ARN")};
         static const char *const members[] = {"name", "identity", "region", "role_arn"};
 
         return columns_print_members(out, roles, heads, members, ARRAY_SIZE(heads));

@@ -4,6 +4,7 @@
 // print it does not do: nothing is sent anywhere.
 #include "aws_host.h"
 #include "sign_request.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -11,20 +12,20 @@
 #define SYNOPSIS "sign [--role ROLE | --env] [OPTION]… < REQUEST"
 
 static const char help[] =
-        "Signs a raw HTTP/1.1 request (SigV4) and writes it to stdout. Sends nothing.\n"
-        "\n"
-        "  --role ROLE                whose credentials (default: the default role's)\n"
-        "  --env                      those of the environment instead (AWS_ACCESS_KEY_ID, …)\n"
-        "  --service NAME             default: what the Host header tells\n"
-        "  --region REGION            the same\n"
-        "  --time TIME                sign as of then, like 2026-01-31T12:00:00Z\n"
-        "  --presign SECONDS          into the query, good for that long\n"
-        "  --sign-body                say the body's digest in x-amz-content-sha256 (S3: always)\n"
-        "  --unsigned-payload         leave the body out of the signature\n"
-        "  --no-normalize             take the path as it stands (S3: always)\n"
-        "  --unsigned-session-token   leave the session token out of the signature\n"
-        "  --show WHAT                canonical-request, string-to-sign, signature, url or request\n"
-        "  --help                     this text\n";
+        N_("Signs a raw HTTP/1.1 request (SigV4) and writes it to stdout. Sends nothing.\n"
+           "\n"
+           "  --role ROLE                whose credentials (default: the default role's)\n"
+           "  --env                      those of the environment instead (AWS_ACCESS_KEY_ID, …)\n"
+           "  --service NAME             default: what the Host header tells\n"
+           "  --region REGION            the same\n"
+           "  --time TIME                sign as of then, like 2026-01-31T12:00:00Z\n"
+           "  --presign SECONDS          into the query, good for that long\n"
+           "  --sign-body                say the body's digest in x-amz-content-sha256 (S3: always)\n"
+           "  --unsigned-payload         leave the body out of the signature\n"
+           "  --no-normalize             take the path as it stands (S3: always)\n"
+           "  --unsigned-session-token   leave the session token out of the signature\n"
+           "  --show WHAT                canonical-request, string-to-sign, signature, url or request\n"
+           "  --help                     this text\n");
 
 struct work {
         struct sign_options o;
@@ -69,8 +70,8 @@ static enum outcome sign(struct work *w)
 
         if (r == 0 && w->o.presign_s && w->c.expiration_s && p.time_s + w->o.presign_s > w->c.expiration_s)
                 fprintf(stderr,
-                        "valetkey: the credentials end in %lld s, and the presigned request with them, not "
-                        "after %lld s\n",
+                        _("valetkey: the credentials end in %lld s, and the presigned request with them, not "
+                          "after %lld s\n"),
                         (long long)(w->c.expiration_s - p.time_s), (long long)w->o.presign_s);
         if (r == 0)
                 return OUTCOME_OK;

@@ -4,6 +4,7 @@
 // can be watched; where the cursor cannot be moved there is one picture.
 #include "cmd.h"
 
+#include "columns.h"
 #include "json.h"
 #include "status_text.h"
 #include "terminal.h"
@@ -12,13 +13,20 @@
 #include <stdio.h>
 #include <time.h>
 
-#define SYNOPSIS "status [--watch | --json]"
+#define SYNOPSIS "status [--watch | --names | --json]"
 #define TEXT_MAX (32u << 20)
+
+struct options {
+        bool watch, names;
+};
 
 static int on_option(int c, void *arg)
 {
-        *(bool *)arg = c == 'w';
-        return c == 'w' ? 0 : -1;
+        struct options *o = arg;
+
+        o->watch |= c == 'w';
+        o->names |= c == 'n';
+        return o->watch && o->names ? -1 : 0;
 }
 
 // Each line is cleared behind its end, and what was below the last one.
@@ -44,6 +52,7 @@ static enum outcome watch(const struct cli *cli, struct err *err)
                 unsigned lines = terminal_lines(STDOUT_FILENO);
                 const struct status_look look = {.bars = true,
                         .utf8 = terminal_is_utf8(),
+                        .colours = terminal_has_colours(STDOUT_FILENO),
                         .width = terminal_width(STDOUT_FILENO),
                         .lines = lines > 1 ? lines - 1 : 1};
                 cleanup_buf struct buf text = BUF_INIT(TEXT_MAX);
@@ -58,9 +67,28 @@ static enum outcome watch(const struct cli *cli, struct err *err)
         }
 }
 
+// For completion: nothing but names, and no broker is started for pressing a key.
+static enum outcome names(struct cli *cli, struct err *err)
+{
+        cleanup_buf struct buf text = BUF_INIT(TEXT_MAX);
+        cleanup_json json_t *j = NULL;
+        enum outcome o;
+        const json_t *id;
+        size_t i;
+
+        cli->no_start = true;
+        o = cmd_get_status(cli, &j, err);
+        json_array_foreach(json_object_get(j, "identities"), i, id)
+                buf_printf(&text, "%s\n", columns_text(id, "name"));
+        if (o != OUTCOME_OK)
+                return o;
+        return !buf_error(&text) && cmd_write(buf_str(&text), text.n) ? OUTCOME_OK : OUTCOME_INTERNAL;
+}
+
 static enum outcome once(const struct cli *cli, struct err *err)
 {
-        static const struct status_look look = {0};
+        const struct status_look look = {.colours = terminal_has_colours(STDOUT_FILENO),
+                .width = isatty(STDOUT_FILENO) ? terminal_width(STDOUT_FILENO) : 0};
         cleanup_buf struct buf text = BUF_INIT(TEXT_MAX);
         cleanup_json json_t *j = NULL;
         enum outcome o = cmd_get_status(cli, &j, err);
@@ -77,19 +105,23 @@ static enum outcome once(const struct cli *cli, struct err *err)
 
 int cmd_status(struct cli *cli, int argc, char *argv[])
 {
-        static const struct option options[] = {{"watch", no_argument, NULL, 'w'}, {0}};
+        static const struct option options[] = {
+                {"watch", no_argument, NULL, 'w'}, {"names", no_argument, NULL, 'n'}, {0}};
+        struct options want = {0};
         struct err err = ERR_INIT;
-        bool watched = false;
         enum outcome o;
         int code;
 
-        if (cmd_parse(cli, argc, argv, options, on_option, &watched, 0, SYNOPSIS,
+        if (cmd_parse(cli, argc, argv, options, on_option, &want, 0, SYNOPSIS,
                     "Shows who is signed in and which role sessions are held.\n"
                     "\n"
                     "  --watch  on a terminal: each second anew, with the time left drawn as bars\n"
+                    "  --names  the identities' names only; no broker is started for that\n"
                     "  --json   the same as JSON, see valetkey(1)\n",
                     &code) < 0)
                 return code;
-        o = watched && !cli->json && terminal_is_smart(STDOUT_FILENO) ? watch(cli, &err) : once(cli, &err);
+        o = want.names                                                     ? names(cli, &err)
+            : want.watch && !cli->json && terminal_is_smart(STDOUT_FILENO) ? watch(cli, &err)
+                                                                           : once(cli, &err);
         return o == OUTCOME_OK ? 0 : cmd_fail(cli, o, &err);
 }

@@ -7,6 +7,7 @@
 
 #include "aws_service.h"
 #include "json.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -14,14 +15,14 @@
 #define SYNOPSIS "verify [--role ROLE | --env] [OPTION]… < REQUEST"
 
 static const char help[] =
-        "Recomputes the signature of a signed HTTP/1.1 request and says at which step it differs.\n"
-        "\n"
-        "  --role ROLE   whose credentials (default: the default role's)\n"
-        "  --env         those of the environment instead (AWS_ACCESS_KEY_ID, …)\n"
-        "  --time TIME   as if it were received then (default: now)\n"
-        "  --show WHAT   canonical-request or string-to-sign, as they should be\n"
-        "  --json        data for programs\n"
-        "  --help        this text\n";
+        N_("Recomputes the signature of a signed HTTP/1.1 request and says at which step it differs.\n"
+           "\n"
+           "  --role ROLE   whose credentials (default: the default role's)\n"
+           "  --env         those of the environment instead (AWS_ACCESS_KEY_ID, …)\n"
+           "  --time TIME   as if it were received then (default: now)\n"
+           "  --show WHAT   canonical-request or string-to-sign, as they should be\n"
+           "  --json        data for programs\n"
+           "  --help        this text\n");
 
 struct work {
         struct sign_options o;
@@ -107,14 +108,14 @@ static int say(struct cli *cli, struct work *w, int r, const char *mistake)
                 return !j || json_dumpf(j, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0 ? 1 : code;
         }
         printf("%s: %s\n", step, text);
-        printf("signed with %s for %s in %s at %s (%s)\n", w->claim.access_key_id, w->claim.service,
+        printf(_("signed with %s for %s in %s at %s (%s)\n"), w->claim.access_key_id, w->claim.service,
                 w->claim.region, w->claim.date, w->claim.presigned ? "in the query" : "in the header");
         if (mistake)
                 printf("%s\n", mistake);
         else if (r == SIGV4_E_SIGNATURE)
-                printf("Compare what the service computed with --show canonical-request and --show "
-                       "string-to-sign; where both "
-                       "agree, the secret key is another.\n");
+                printf(_("Compare what the service computed with --show canonical-request and --show "
+                         "string-to-sign; where both "
+                         "agree, the secret key is another.\n"));
         return code;
 }
 

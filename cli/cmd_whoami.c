@@ -14,11 +14,13 @@
 #include "sts_caller_identity.h"
 #include "sts_sign.h"
 #include "whoami_identity.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
 #define SYNOPSIS   "whoami [--json] [ROLE | --identity [IDENTITY]]"
+#define HEAD_WIDTH 12u
 #define TIMEOUT_MS 10000
 #define SKEW_MAX_S 300 // what STS forgives
 
@@ -134,8 +136,11 @@ static enum outcome print(
                                : OUTCOME_INTERNAL;
         }
         columns_duration(left, expires_s - clock_wall_s(&clock_system));
-        printf("Role         %s\nARN          %s\nAccount      %s\nUser id      %s\nEnds in      %s\n", role,
-                id->arn, id->account[0] ? id->account : "-", id->user_id[0] ? id->user_id : "-", left);
+        columns_line(_("Role"), HEAD_WIDTH, role);
+        columns_line(_("ARN"), HEAD_WIDTH, id->arn);
+        columns_line(_("Account"), HEAD_WIDTH, id->account[0] ? id->account : "-");
+        columns_line(_("User id"), HEAD_WIDTH, id->user_id[0] ? id->user_id : "-");
+        columns_line(_("Ends in"), HEAD_WIDTH, left);
         return OUTCOME_OK;
 }
 

@@ -3,6 +3,7 @@
 // valetkey why: a role that does not come, explained. What AWS said and what that means, what it was asked, and what the account must
 // have for the answer to be another. The token is never shown.
 #include "cmd.h"
+#include "columns.h"
 
 #include "json.h"
 #include "protocol.h"
@@ -11,19 +12,22 @@
 #include "sts.h"
 #include "why_reason.h"
 #include "why_trust.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 
-#define SYNOPSIS "why [--trust-policy FILE] [--json] [ROLE]"
+#define HEAD_WIDTH 15u
+#define SYNOPSIS   "why [--trust-policy FILE] [--json] [ROLE]"
 
-static const char help[] = "Explains why a role's credentials do not come, and what the account must have.\n"
-                           "\n"
-                           "  --trust-policy FILE  would this trust policy let the identity in, and if not, "
-                           "which condition refuses\n"
-                           "  --json               data for programs, see valetkey-why(1)\n"
-                           "  --help               this text\n";
+static const char help[] =
+        N_("Explains why a role's credentials do not come, and what the account must have.\n"
+           "\n"
+           "  --trust-policy FILE  would this trust policy let the identity in, and if not, "
+           "which condition refuses\n"
+           "  --json               data for programs, see valetkey-why(1)\n"
+           "  --help               this text\n");
 
 struct work {
         struct cli *cli;
@@ -115,6 +119,30 @@ static enum outcome name_provider(struct work *w)
         return OUTCOME_OK;
 }
 
+// What the configuration has it asked for with, and what goes along with the session it is asked by.
+static enum outcome make_chained_trust(struct work *w, const char *source_arn)
+{
+        const struct config_role *conf = w->config ? config_find_role(w->config, w->choice.name) : NULL;
+        struct why_chained c = {.source_arn = source_arn};
+        cleanup_json json_t *claims = NULL;
+        struct err err = ERR_INIT;
+        const json_t *tag;
+        size_t i;
+
+        if (conf) {
+                c.external_id = conf->external_id;
+                c.sets_identity = conf->source_identity != NULL;
+                c.sets_tags = conf->tags != NULL;
+        }
+        if (cmd_get_json(w->cli, MSG_CLAIMS, TAG_IDENTITY, text(w->role, "identity"), &claims, &err) ==
+                OUTCOME_OK) {
+                c.sets_identity |= text(claims, "source_identity") != NULL;
+                json_array_foreach(json_object_get(claims, "tags"), i, tag) c.sets_tags |=
+                        json_is_true(json_object_get(tag, "transitive"));
+        }
+        return why_trust_write_chained(&w->trust, &c) == 0 ? OUTCOME_OK : OUTCOME_INTERNAL;
+}
+
 static enum outcome make_trust(struct work *w)
 {
         const char *source = text(w->role, "source_role");
@@ -122,12 +150,9 @@ static enum outcome make_trust(struct work *w)
         struct err err = ERR_INIT;
         int r = 0;
 
-        if (source) {
-                r = from && text(from, "role_arn")
-                            ? why_trust_write_chained(&w->trust, text(from, "role_arn"), NULL)
-                            : 0;
-                return r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_OK;
-        }
+        if (source)
+                return from && text(from, "role_arn") ? make_chained_trust(w, text(from, "role_arn"))
+                                                      : OUTCOME_OK;
         if (cmd_get_json(w->cli, MSG_CLAIMS, TAG_IDENTITY, text(w->role, "identity"), &w->claims, &err) !=
                 OUTCOME_OK)
                 return OUTCOME_OK; // nobody is signed in: that is told as the reason
@@ -157,10 +182,10 @@ static const struct why_reason *reason_of(const struct work *w)
 {
         static const struct why_reason
                 partition = {"partition", "",
-                        "the role's ARN is of one partition, and STS is asked in another",
-                        "set sts_region to one of the partition that the role's ARN names"},
-                works = {"works", "", "the role's credentials come", ""},
-                login = {"needs-login", "", "nobody is signed in", "valetkey login"};
+                        N_("the role's ARN is of one partition, and STS is asked in another"),
+                        N_("set sts_region to one of the partition that the role's ARN names")},
+                works = {"works", "", N_("the role's credentials come"), ""},
+                login = {"needs-login", "", N_("nobody is signed in"), "valetkey login"};
 
         if (w->outcome == OUTCOME_OK && !w->said.text[0])
                 return &works;
@@ -219,10 +244,7 @@ static int say_json(const struct work *w, const struct why_reason *r)
 
 static void line(const char *head, const char *s)
 {
-        char clean[2048];
-
-        if (s && *s)
-                printf("%-15s %s\n", head, err_sanitise(clean, sizeof clean, s, strlen(s)));
+        columns_line(head, HEAD_WIDTH, s);
 }
 
 static int say(const struct work *w, const struct why_reason *r)
@@ -233,23 +255,27 @@ static int say(const struct work *w, const struct why_reason *r)
         snprintf(duration, sizeof duration, "%lld s",
                 (long long)json_integer_value(
                         json_object_get(json_object_get(w->role, "duration"), "asked")));
-        line("Said", w->said.text[0] ? w->said.text : w->outcome ? outcome_info(w->outcome)->text : NULL);
-        line("Code", r->code);
-        line("Request id", text(e, "request_id"));
-        line("Means", r->means);
-        line("Mend", r->mend);
-        puts("\nSTS is sent:");
-        line("  role ARN", text(w->role, "role_arn"));
-        line("  session name", session_of(w, room));
-        line("  duration", duration);
-        line("  endpoint", text(json_object_get(w->role, "sts"), "endpoint"));
+        columns_line_tinted(_("Said"), TINT_NONE, HEAD_WIDTH,
+                w->said.text[0] ? w->said.text
+                : w->outcome    ? _(outcome_info(w->outcome)->text)
+                                : NULL,
+                w->outcome ? TINT_BAD : TINT_NONE);
+        line(_("Code"), r->code);
+        line(_("Request id"), text(e, "request_id"));
+        line(_("Means"), _(r->means));
+        line(_("Mend"), *r->mend ? _(r->mend) : NULL);
+        puts(_("\nSTS is sent:"));
+        line(_("  role ARN"), text(w->role, "role_arn"));
+        line(_("  session name"), session_of(w, room));
+        line(_("  duration"), duration);
+        line(_("  endpoint"), text(json_object_get(w->role, "sts"), "endpoint"));
         if (!text(w->role, "source_role")) {
-                puts("\nThe account must have:");
-                line("  provider", w->provider_arn);
-                line("  client id", client_of(w));
+                puts(_("\nThe account must have:"));
+                line(_("  provider"), w->provider_arn);
+                line(_("  client id"), client_of(w));
         }
         if (w->trust) {
-                puts("\nA trust policy that matches:");
+                puts(_("\nA trust policy that matches:"));
                 if (json_dumpf(w->trust, stdout, JSON_INDENT(2)) < 0)
                         return 1;
                 putchar('\n');

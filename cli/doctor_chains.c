@@ -7,6 +7,7 @@
 #include "aws_file.h"
 #include "shadow.h"
 #include "shim_path.h"
+#include "translate.h"
 
 #include <stdio.h>
 
@@ -37,16 +38,17 @@ static const char *mend_of(const struct awschain_source *s)
         switch (s->kind) {
         case AWSCHAIN_NOTHING:
         case AWSCHAIN_IMDS:
-                return "run valetkey configure and set AWS_PROFILE=ROLE, or use valetkey exec ROLE";
+                return _("run valetkey configure and set AWS_PROFILE=ROLE, or use valetkey exec ROLE");
         case AWSCHAIN_ENV_KEYS:
         case AWSCHAIN_ENV_WEB:
         case AWSCHAIN_EC2_FILE:
         case AWSCHAIN_CONTAINER:
-                return "unset the variable, or use valetkey exec ROLE";
+                return _("unset the variable, or use valetkey exec ROLE");
         case AWSCHAIN_BROKEN:
-                return "correct it there";
+                return _("correct it there");
         default:
-                return "take it out there, choose another profile (AWS_PROFILE), or use valetkey exec ROLE";
+                return _(
+                        "take it out there, choose another profile (AWS_PROFILE), or use valetkey exec ROLE");
         }
 }
 
@@ -72,8 +74,8 @@ static bool find_behind(char dst[WHERE_MAX], const struct shadow_files *f, const
         k = awsconf_get(c, profile, "credential_process");
         if (!k || !shim_read_command(&w, k->value))
                 return false;
-        snprintf(dst, WHERE_MAX, "; valetkey's credential_process in %s:%u is never asked", f->in.config.path,
-                k->line);
+        snprintf(dst, WHERE_MAX, _("; valetkey's credential_process in %s:%u is never asked"),
+                f->in.config.path, k->line);
         return true;
 }
 

@@ -9,6 +9,7 @@
 #include "protocol.h"
 #include "settings.h"
 #include "shim_path.h"
+#include "translate.h"
 
 #include <arpa/inet.h>
 #include <dbus/dbus.h>
@@ -38,11 +39,11 @@ void doctor_config(struct doctor *d)
                 return;
         }
         findings_wrong(&d->found, "config", "%s",
-                r == -ENOENT && !err.text[0] ? "there is no configuration"
+                r == -ENOENT && !err.text[0] ? _("there is no configuration")
                 : err.text[0]                ? err.text
                                              : strerror(-r));
-        findings_mend(&d->found, r == -EPERM ? "give the file to root or to you, writable by nobody else"
-                                             : "see valetkey.conf(5)");
+        findings_mend(&d->found, r == -EPERM ? N_("give the file to root or to you, writable by nobody else")
+                                             : N_("see valetkey.conf(5)"));
 }
 
 static void tell_identity(struct doctor *d, const json_t *o)
@@ -52,7 +53,7 @@ static void tell_identity(struct doctor *d, const json_t *o)
 
         snprintf(check, sizeof check, "identity:%.200s", name);
         if (strcmp(text_of(o, "state"), "signed-in") != 0) {
-                findings_wrong(&d->found, check, "%s", *reason ? reason : "nobody is signed in");
+                findings_wrong(&d->found, check, "%s", *reason ? reason : _("nobody is signed in"));
                 findings_mend(&d->found, "valetkey login %s", name);
         } else if (!json_is_true(json_object_get(o, "refreshable"))) {
                 findings_wrong(&d->found, check,
@@ -84,7 +85,7 @@ void doctor_broker(struct doctor *d)
         size_t i;
 
         if (o != OUTCOME_OK) {
-                findings_wrong(&d->found, "broker", "%s", err.text[0] ? err.text : outcome_info(o)->text);
+                findings_wrong(&d->found, "broker", "%s", err.text[0] ? err.text : _(outcome_info(o)->text));
                 findings_mend(
                         &d->found, "systemctl --user status valetkey-broker.socket valetkey-broker.service");
                 return;
@@ -291,7 +292,7 @@ static void check_endpoint(struct doctor *d)
 
         if (!d->status || !port) {
                 findings_unknown(&d->found, "endpoint",
-                        d->status ? "the broker has no loopback port" : "the broker does not answer");
+                        d->status ? _("the broker has no loopback port") : _("the broker does not answer"));
         } else if (!can_connect(port)) {
                 findings_wrong(&d->found, "endpoint", "nobody listens at %s", url);
                 findings_mend(&d->found, "systemctl --user restart valetkey-broker");

@@ -4,6 +4,7 @@
 #include "doctor.h"
 
 #include "pam_stack.h"
+#include "translate.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -179,9 +180,9 @@ static void check_sshd(struct doctor *d)
         }
         grace = g.seconds < 0 ? GRACE_DEFAULT_S : g.seconds;
         if (g.seconds < 0)
-                snprintf(where, sizeof where, "%s: LoginGraceTime is not set, and so", d->sshd);
+                snprintf(where, sizeof where, _("%s: LoginGraceTime is not set, and so"), d->sshd);
         else
-                snprintf(where, sizeof where, "%s:%u: LoginGraceTime is", g.file, g.line);
+                snprintf(where, sizeof where, _("%s:%u: LoginGraceTime is"), g.file, g.line);
         if (grace == 0)
                 findings_ok(&d->found, "sshd", "%s without a limit", where);
         else if (!d->code_life_s)

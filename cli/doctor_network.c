@@ -8,6 +8,7 @@
 #include "fetches.h"
 #include "oidc.h"
 #include "sts.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -84,7 +85,7 @@ static void tell_discovery(struct network *n, const struct fetch *t)
                                       &n->metadata[i], id->issuer, buf_str(&t->body), t->body.n, &err) == 0;
         if (!n->known[i]) {
                 findings_wrong(
-                        &d->found, check, "%s", err.text[0] ? err.text : outcome_info(t->outcome)->text);
+                        &d->found, check, "%s", err.text[0] ? err.text : _(outcome_info(t->outcome)->text));
                 findings_mend(&d->found, "look at issuer in [identity %s], at the network and at its proxy",
                         id->name);
                 return;
@@ -191,7 +192,7 @@ static void tell_sts(struct doctor *d, const struct fetch *t)
         snprintf(check, sizeof check, "sts:%.250s", t->url);
         if (t->outcome != OUTCOME_OK) {
                 findings_wrong(&d->found, check, "%s",
-                        t->err.text[0] ? t->err.text : outcome_info(t->outcome)->text);
+                        t->err.text[0] ? t->err.text : _(outcome_info(t->outcome)->text));
                 findings_mend(
                         &d->found, "look at sts_region and sts_endpoint, at the network and at its proxy");
                 return;

@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "json.h"
 #include "policy_obstacles.h"
+#include "translate.h"
 
 #include <stdio.h>
 
@@ -27,14 +28,14 @@ static const char *need_name(enum policy_need n)
 static const char *says(const struct policy_finding *f)
 {
         if (f->need == POLICY_NOT_APPLICABLE)
-                return "does not concern it";
+                return _("does not concern it");
         if (f->document == SIZE_MAX)
-                return f->need == POLICY_NEEDED ? "missing" : "not given";
+                return f->need == POLICY_NEEDED ? _("missing") : _("not given");
         if (f->verdict.decision == POLICY_EXPLICIT_DENY)
-                return "denies";
+                return _("denies");
         if (f->verdict.decision == POLICY_ALLOW)
-                return "allows";
-        return f->need == POLICY_NEEDED ? "does not allow" : "does not allow, and need not";
+                return _("allows");
+        return f->need == POLICY_NEEDED ? _("does not allow") : _("does not allow, and need not");
 }
 
 static char *where(const struct evaluate_case *e, const struct policy_finding *f)
@@ -50,7 +51,7 @@ static char *where(const struct evaluate_case *e, const struct policy_finding *f
 
 static const char *name_of(const struct evaluate_case *e, enum policy_layer l)
 {
-        return l == POLICY_LAYER_RESOURCE && e->trust ? "trust policy" : policy_layer_name(l);
+        return l == POLICY_LAYER_RESOURCE && e->trust ? _("trust policy") : policy_layer_name(l);
 }
 
 static bool has_levels(enum policy_layer l)
@@ -91,7 +92,7 @@ int evaluate_actions(struct evaluate_case *e, const char *const *actions, struct
 
 static int say_table(struct buf *out, const struct evaluate_case *e, const struct policy_outcome *o)
 {
-        const char *cells[(POLICY_LAYERS_ + 1) * CELLS] = {"POLICY", "SAYS", "WHERE", "WHY"};
+        const char *cells[(POLICY_LAYERS_ + 1) * CELLS] = {_("POLICY"), _("SAYS"), _("WHERE"), _("WHY")};
         char *places[POLICY_LAYERS_] = {0};
         size_t rows = 1;
         int r = 0;
@@ -112,7 +113,7 @@ static int say_table(struct buf *out, const struct evaluate_case *e, const struc
                 rows++;
         }
         if (r == 0)
-                r = columns_print(out, cells, rows, CELLS);
+                r = columns_print(out, cells, rows, CELLS, NULL);
         for (size_t i = 0; i < POLICY_LAYERS_; i++)
                 free(places[i]);
         return r;
@@ -131,13 +132,13 @@ static void say_obstacle(const struct policy_obstacle *b, void *arg)
         const char *name = name_of(t->e, b->layer);
 
         if (b->deny)
-                buf_printf(t->out, "  a Deny in the %s: %s:%u", name, t->e->names[b->document], b->line);
+                buf_printf(t->out, _("  a Deny in the %s: %s:%u"), name, t->e->names[b->document], b->line);
         else if (b->document == SIZE_MAX)
-                buf_printf(t->out, "  no %s allows it", name);
+                buf_printf(t->out, _("  no %s allows it"), name);
         else
-                buf_printf(t->out, "  no Allow in the %s: %s", name, t->e->names[b->document]);
+                buf_printf(t->out, _("  no Allow in the %s: %s"), name, t->e->names[b->document]);
         if (has_levels(b->layer))
-                buf_printf(t->out, " (level %u)", b->level + 1);
+                buf_printf(t->out, _(" (level %u)"), b->level + 1);
         buf_append_char(t->out, '\n');
 }
 
@@ -151,25 +152,27 @@ static int say_change(struct buf *out, const struct evaluate_case *e, const stru
         if (r < 0)
                 return r;
         for (size_t i = 1; e->refused[0] && e->refused[i]; i++)
-                buf_printf(out, "\n%s is not allowed either.\n", e->refused[i]);
+                buf_printf(out, _("\n%s is not allowed either.\n"), e->refused[i]);
         if (o->n_denies + o->n_missing > 1) {
                 struct telling t = {.out = out, .e = e};
 
-                buf_append_str(out, "\nIn the way, each by itself:\n");
+                buf_append_str(out, _("\nIn the way, each by itself:\n"));
                 return policy_each_obstacle(&e->request, o, say_obstacle, &t);
         }
         if (o->n_denies == 1 && !(e->refused[0] && e->refused[1]))
-                return buf_printf(out, "\nOnly the Deny at %s:%u is in the way.\n", e->names[f->document],
+                return buf_printf(out, _("\nOnly the Deny at %s:%u is in the way.\n"), e->names[f->document],
                         f->verdict.line);
         if (!statement)
                 return 0;
         text = json_dumps(statement, 0);
         if (!text)
                 return -ENOMEM;
-        buf_printf(out, "\nOnly an Allow in the %s is missing", name_of(e, o->decided));
         if (has_levels(o->decided))
-                buf_printf(out, " (level %u)", f->level + 1);
-        return buf_printf(out, ". This statement would be one:\n  %s\n", text);
+                buf_printf(out, _("\nOnly an Allow in the %s is missing (level %u)."), name_of(e, o->decided),
+                        f->level + 1);
+        else
+                buf_printf(out, _("\nOnly an Allow in the %s is missing."), name_of(e, o->decided));
+        return buf_printf(out, _(" This statement would be one:\n  %s\n"), text);
 }
 
 int evaluate_say(const struct evaluate_case *e, const struct policy_outcome *o)
@@ -178,15 +181,15 @@ int evaluate_say(const struct evaluate_case *e, const struct policy_outcome *o)
         int r;
 
         buf_printf(&out, "%s: %s\n\n",
-                o->decision == POLICY_ALLOW           ? "allowed"
-                : o->decision == POLICY_EXPLICIT_DENY ? "denied explicitly"
-                                                      : "not allowed",
+                o->decision == POLICY_ALLOW           ? _("allowed")
+                : o->decision == POLICY_EXPLICIT_DENY ? _("denied explicitly")
+                                                      : _("not allowed"),
                 o->why.text);
         r = say_table(&out, e, o);
         if (r == 0)
                 r = say_change(&out, e, o);
         for (size_t i = 0; i < json_array_size(e->notes); i++)
-                buf_printf(&out, "\nNote: %s\n", json_string_value(json_array_get(e->notes, i)));
+                buf_printf(&out, _("\nNote: %s\n"), json_string_value(json_array_get(e->notes, i)));
         if (r == 0)
                 r = buf_error(&out);
         return r < 0 ? r : cmd_write(buf_str(&out), out.n) ? 0 : -EIO;

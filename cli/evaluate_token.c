@@ -7,6 +7,7 @@
 #include "policy_web_identity.h"
 #include "policy_who.h"
 #include "sts.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -125,7 +126,7 @@ static void add_note(struct notes *n, const char *fmt, ...)
         va_list ap;
 
         va_start(ap, fmt);
-        vsnprintf(text, sizeof text, fmt, ap);
+        vsnprintf(text, sizeof text, _(fmt), ap);
         va_end(ap);
         if (json_array_append_new(n->list, json_string(text)) < 0)
                 n->failed = true;

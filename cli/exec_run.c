@@ -6,6 +6,8 @@
 #include "exec_run.h"
 
 #include "util.h"
+#include "err.h"
+#include "translate.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -18,8 +20,10 @@ static const int passed_on[] = {
 static int cannot_run(const char *program)
 {
         int e = errno;
+        char clean[300];
 
-        fprintf(stderr, "valetkey: cannot run %s: %s\n", program, strerror(e));
+        fprintf(stderr, _("valetkey: cannot run %s: %s\n"),
+                err_sanitise(clean, sizeof clean, program, strlen(program)), strerror(e));
         return e == ENOENT ? EXEC_NOT_FOUND : EXEC_CANNOT_RUN;
 }
 

@@ -4,11 +4,15 @@
 #include "findings.h"
 
 #include "buf.h"
+#include "columns.h"
+#include "translate.h"
 
 #include <stdio.h>
 
 static const char *const states[] = {"ok", "wrong", "unknown"};
-static const char *const marks[] = {"ok     ", "WRONG  ", "unknown"};
+static const char *const marks[] = {N_("ok"), N_("WRONG"), N_("unknown")};
+static const enum tint tints[] = {TINT_GOOD, TINT_BAD, TINT_NONE};
+#define MARK_WIDTH 8u
 
 int findings_init(struct findings *f)
 {
@@ -25,7 +29,7 @@ void findings_deinit(struct findings *f)
 _printf_(1, 0) static json_t *text_json(const char *format, va_list ap)
 {
         char raw[2048], clean[2048];
-        int n = vsnprintf(raw, sizeof raw, format, ap);
+        int n = vsnprintf(raw, sizeof raw, _(format), ap);
 
         if (n < 0)
                 return NULL;
@@ -84,13 +88,15 @@ int findings_print(const struct findings *f)
                 const char *state = json_string_value(json_object_get(o, "state"));
                 const char *mend = json_string_value(json_object_get(o, "mend"));
                 size_t s = 0;
+                char text[2560];
 
                 while (s < ARRAY_SIZE(states) - 1 && strcmp(states[s], state) != 0)
                         s++;
-                printf("%s  %s: %s\n", marks[s], json_string_value(json_object_get(o, "check")),
+                snprintf(text, sizeof text, "%s: %s", json_string_value(json_object_get(o, "check")),
                         json_string_value(json_object_get(o, "text")));
-                if (mend)
-                        printf("         mend: %s\n", mend);
+                columns_line_tinted(_(marks[s]), tints[s], MARK_WIDTH, text, TINT_NONE);
+                snprintf(text, sizeof text, _("mend: %s"), mend ? mend : "");
+                columns_line("", MARK_WIDTH, mend ? text : NULL);
         }
         return ferror(stdout) ? -1 : 0;
 }

@@ -2,6 +2,7 @@
 #include "isolated.h"
 
 #include "util.h"
+#include "translate.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ static int make(struct isolated *d)
         }
         if (!mkdtemp(d->dir)) {
                 r = -errno;
-                fprintf(stderr, "valetkey: cannot make %s: %s\n", d->dir, strerror(-r));
+                fprintf(stderr, _("valetkey: cannot make %s: %s\n"), d->dir, strerror(-r));
                 free(d->dir);
                 d->dir = NULL;
                 return r;
@@ -75,7 +76,7 @@ void isolated_remove(void *arg)
         if (d->dir) {
                 empty(d->dir);
                 if (rmdir(d->dir) < 0)
-                        fprintf(stderr, "valetkey: cannot remove %s: %s\n", d->dir, strerror(errno));
+                        fprintf(stderr, _("valetkey: cannot remove %s: %s\n"), d->dir, strerror(errno));
         }
         free(d->dir);
         free(d->config_file);

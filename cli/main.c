@@ -4,10 +4,13 @@
 #include "cmd.h"
 
 #include "zlibs.h"
+#include "translate.h"
+#include "wrap.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <locale.h>
 #include <stdio.h>
 
 static const struct verb {
@@ -17,51 +20,59 @@ static const struct verb {
 } verbs[] = {
         {"login", cmd_login,
                 "login [--browser [--callback-port PORT] | --device] [--if-needed] [--json] [IDENTITY]",
-                "sign in"},
-        {"logout", cmd_logout, "logout [--json] [IDENTITY]", "forget the sign-in and the role sessions"},
-        {"status", cmd_status, "status [--watch | --json]", "who is signed in, which role sessions are held"},
-        {"roles", cmd_roles, "roles [--names | --json]", "the roles that are configured"},
+                N_("sign in")},
+        {"logout", cmd_logout, "logout [--json] [IDENTITY]", N_("forget the sign-in and the role sessions")},
+        {"status", cmd_status, "status [--watch | --names | --json]",
+                N_("who is signed in, which role sessions are held")},
+        {"roles", cmd_roles, "roles [--names | --json]", N_("the roles that are configured")},
         {"whoami", cmd_whoami, "whoami [OPTION...] [ROLE | IDENTITY]",
-                "who a role is to AWS, or who signed in"},
+                N_("who a role is to AWS, or who signed in")},
         {"credentials", cmd_credentials, "credentials [OPTION...] [ROLE]",
-                "credentials of a role, in many forms"},
-        {"console", cmd_console, "console [OPTION...] [ROLE]", "the AWS console in the browser, as a role"},
-        {"log", cmd_log, "log [--json]", "which programs were handed which roles"},
+                N_("credentials of a role, in many forms")},
+        {"console", cmd_console, "console [OPTION...] [ROLE]",
+                N_("the AWS console in the browser, as a role")},
+        {"log", cmd_log, "log [--json]", N_("which programs were handed which roles")},
         {"credential-process", cmd_credential_process, "credential-process [--min-ttl SECONDS] ROLE",
-                "credentials of a role, for AWS SDKs"},
-        {"sign", cmd_sign, "sign [OPTION...] < REQUEST", "sign an HTTP request for AWS (SigV4)"},
+                N_("credentials of a role, for AWS SDKs")},
+        {"sign", cmd_sign, "sign [OPTION...] < REQUEST", N_("sign an HTTP request for AWS (SigV4)")},
         {"verify", cmd_verify, "verify [OPTION...] < REQUEST",
-                "where does the signature of a request differ"},
+                N_("where does the signature of a request differ")},
         {"token", cmd_token, "token eks CLUSTER | rds HOST PORT USER [OPTION...]",
-                "what Kubernetes and databases take as a password"},
+                N_("what Kubernetes and databases take as a password")},
         {"service-url", cmd_service_url, "service-url SERVICE [OPTION...]",
-                "the URL an SDK calls for sts, sso, oidc, signin"},
-        {"evaluate", cmd_evaluate, "evaluate OPTION...", "would AWS allow it, by these policies"},
+                N_("the URL an SDK calls for sts, sso, oidc, signin")},
+        {"evaluate", cmd_evaluate, "evaluate OPTION...", N_("would AWS allow it, by these policies")},
         {"exec", cmd_exec, "exec [OPTION...] ROLE [--] COMMAND [ARGUMENT...]",
-                "run a command whose AWS SDKs use the role"},
-        {"env", cmd_env, "env [OPTION...] ROLE", "the same environment, for a shell to read"},
+                N_("run a command whose AWS SDKs use the role")},
+        {"env", cmd_env, "env [OPTION...] ROLE", N_("the same environment, for a shell to read")},
         {"configure", cmd_configure, "configure [OPTION...] [ROLE...]",
-                "profiles in ~/.aws/config, for SDKs and the AWS CLI"},
+                N_("profiles in ~/.aws/config, for SDKs and the AWS CLI")},
         {"doctor", cmd_doctor, "doctor [OPTION...]",
-                "what keeps programs from the credentials, and what mends it"},
+                N_("what keeps programs from the credentials, and what mends it")},
         {"why", cmd_why, "why [OPTION...] [ROLE]",
-                "why a role does not come, and what its account must have"},
+                N_("why a role does not come, and what its account must have")},
         {"migrate", cmd_migrate, "migrate [OPTION...]",
-                "profiles of aws sso, granted and aws-vault, by valetkey"},
+                N_("profiles of aws sso, granted and aws-vault, by valetkey")},
         {"container-args", cmd_container_args, "container-args [--json] ROLE [docker|podman]",
-                "what to add so that a container uses the role"},
+                N_("what to add so that a container uses the role")},
 };
 
 static void print_usage(FILE *to)
 {
-        fputs("Usage: valetkey [--config FILE] VERB [--help | ARGUMENTS]\n\nVerbs:\n", to);
-        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                fprintf(to, "  %s\n        %s\n", verbs[i].synopsis, verbs[i].what);
-        fputs("\nOptions:\n"
-              "  --config FILE  for a broker that has to be started: read this file only\n"
-              "  --help         this text\n"
-              "  --version      the version\n",
-                to);
+        wrap_print(to, _("Usage: valetkey [--config FILE] VERB [--help | ARGUMENTS]\n\nVerbs:\n"), WRAP_TEXT,
+                strlen("Usage: "));
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+                char text[512];
+
+                snprintf(text, sizeof text, "  %s\n        %s\n", verbs[i].synopsis, _(verbs[i].what));
+                wrap_print(to, text, WRAP_TEXT, 2);
+        }
+        wrap_print(to,
+                _("\nOptions:\n"
+                  "  --config FILE  for a broker that has to be started: read this file only\n"
+                  "  --help         this text\n"
+                  "  --version      the version\n"),
+                WRAP_TEXT, 0);
 }
 
 // Descriptors we open must never be taken for stdin, stdout or stderr.
@@ -77,13 +88,26 @@ static bool open_standard_fds(void)
         return fd >= 0;
 }
 
+// Messages alone are of the person's language: numbers, times and what a letter is stay as they are, for programs read them. What is
+// written is UTF-8.
+static void open_catalogue(void)
+{
+        setlocale(LC_MESSAGES, "");
+        bindtextdomain("valetkey", PATH_LOCALE);
+        bind_textdomain_codeset("valetkey", "UTF-8");
+        bind_textdomain_codeset("libc", "UTF-8");
+        textdomain("valetkey");
+}
+
 static int run(struct cli *cli, int argc, char *argv[])
 {
+        struct err err = ERR_INIT;
+
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 if (strcmp(argv[0], verbs[i].name) == 0)
                         return verbs[i].run(cli, argc, argv);
-        fprintf(stderr, "valetkey: no verb '%s'. See: valetkey --help\n", argv[0]);
-        return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
+        err_set(&err, "no verb '%.100s'; see: valetkey --help", argv[0]);
+        return cmd_fail(cli, OUTCOME_INVALID_REQUEST, &err);
 }
 
 static int begin(int argc, char *argv[])
@@ -94,12 +118,16 @@ static int begin(int argc, char *argv[])
                 {"version", no_argument, NULL, 'V'},
                 {0},
         };
+        static char program[] = "valetkey";
         struct cli cli = {0};
         int c;
 
         if (!open_standard_fds())
                 return 1;
         zlibs_install();
+        open_catalogue();
+        if (argc > 0)
+                argv[0] = program; // what getopt's complaints begin with
         while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
                 switch (c) {
                 case 'c':
@@ -128,6 +156,6 @@ int main(int argc, char *argv[])
 
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return code;
-        fprintf(stderr, "valetkey: cannot write to stdout\n");
+        fprintf(stderr, _("valetkey: cannot write to stdout\n"));
         return code ? code : 1;
 }

@@ -5,6 +5,7 @@
 #include "role_pick.h"
 
 #include "util.h"
+#include "translate.h"
 
 #include <stdio.h>
 
@@ -43,7 +44,7 @@ static size_t show(const json_t *roles, const char *filter)
                                 text(o, "role_arn"));
         }
         if (n > SHOWN_MAX)
-                fprintf(stderr, "      … and %zu more: type how the name begins\n", n - SHOWN_MAX);
+                fprintf(stderr, _("      … and %zu more: type how the name begins\n"), n - SHOWN_MAX);
         return n;
 }
 
@@ -90,9 +91,9 @@ const json_t *role_pick(const json_t *roles, const char *usual)
                 const json_t *picked;
 
                 if (usual)
-                        fprintf(stderr, "Role (number, name or its beginning; Enter: %.60s): ", usual);
+                        fprintf(stderr, _("Role (number, name or its beginning; Enter: %.60s): "), usual);
                 else
-                        fputs("Role (number, name or its beginning): ", stderr);
+                        fputs(_("Role (number, name or its beginning): "), stderr);
                 fflush(stderr);
                 if (!fgets(line, sizeof line, stdin)) {
                         fputc('\n', stderr);
@@ -109,6 +110,6 @@ const json_t *role_pick(const json_t *roles, const char *usual)
                 if (n > 0)
                         show(roles, line);
                 else
-                        fputs("There is no such role.\n", stderr);
+                        fputs(_("There is no such role.\n"), stderr);
         }
 }

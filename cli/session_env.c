@@ -56,6 +56,8 @@ static const struct variable {
         {"AWS_WEB_IDENTITY_TOKEN_FILE", CLEAR},
         {"AWS_ROLE_ARN", CLEAR},
         {"AWS_ROLE_SESSION_NAME", CLEAR},
+        // A key of Bedrock's alone: SDKs that know it send it there instead of signing.
+        {"AWS_BEARER_TOKEN_BEDROCK", CLEAR},
         // The file of the first EC2 tools, which botocore still reads.
         {"AWS_CREDENTIAL_FILE", CLEAR},
         // Java goes on to IMDS when the endpoint fails, and would come back with another role.

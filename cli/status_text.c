@@ -4,6 +4,8 @@
 #include "status_text.h"
 
 #include "columns.h"
+#include "translate.h"
+#include "wrap.h"
 
 #define BAR_CELLS 10
 #define BAR_ROOM  (3 * BAR_CELLS + 1)
@@ -34,12 +36,19 @@ static void draw_bar(char dst[BAR_ROOM], const json_t *role, int64_t now_s, bool
         dst[n] = 0;
 }
 
-static int add_identities(struct buf *out, const json_t *identities, int64_t now_s)
+static struct columns_look table_of(const struct status_look *look)
 {
-        static const char *const heads[] = {"IDENTITY", "STATE", "WHO", "ENDS IN", "ISSUER"};
+        return (struct columns_look){.width = look->width, .colours = look->colours, .state = 1};
+}
+
+static int add_identities(
+        struct buf *out, const json_t *identities, int64_t now_s, const struct status_look *look)
+{
+        const char *const heads[] = {_("IDENTITY"), _("STATE"), _("WHO"), _("ENDS IN"), _("ISSUER")};
         size_t n = json_array_size(identities), at = ARRAY_SIZE(heads), i;
         const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
         char(*ends)[COLUMNS_DURATION] = calloc(n + 1, sizeof *ends);
+        const struct columns_look table = table_of(look);
         const json_t *o;
         int r = -ENOMEM;
 
@@ -54,7 +63,7 @@ static int add_identities(struct buf *out, const json_t *identities, int64_t now
                         cells[at++] = ends[i];
                         cells[at++] = columns_text(o, "issuer");
                 }
-                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
+                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads), &table);
         }
         free(cells);
         free(ends);
@@ -67,11 +76,12 @@ struct role_row {
 
 static int add_roles(struct buf *out, const json_t *roles, int64_t now_s, const struct status_look *look)
 {
-        const char *const heads[] = {
-                "ROLE", "STATE", "EXPIRES IN", "ROTATES IN", look->bars ? "TIME LEFT" : "ROLE ARN"};
+        const char *const heads[] = {_("ROLE"), _("STATE"), _("EXPIRES IN"), _("ROTATES IN"),
+                look->bars ? _("TIME LEFT") : _("ROLE ARN")};
         size_t n = json_array_size(roles), at = ARRAY_SIZE(heads), i;
         const char **cells = calloc((n + 1) * ARRAY_SIZE(heads), sizeof *cells);
         struct role_row *rows = calloc(n + 1, sizeof *rows);
+        const struct columns_look table = table_of(look);
         const json_t *o;
         int r = -ENOMEM;
 
@@ -88,7 +98,7 @@ static int add_roles(struct buf *out, const json_t *roles, int64_t now_s, const 
                         cells[at++] = rows[i].rotates;
                         cells[at++] = look->bars ? rows[i].bar : columns_text(o, "role_arn");
                 }
-                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads));
+                r = columns_print(out, cells, n + 1, ARRAY_SIZE(heads), &table);
         }
         free(cells);
         free(rows);
@@ -115,33 +125,41 @@ static void add_errors(struct buf *out, const json_t *identities, const json_t *
 static void add_endpoint(struct buf *out, const json_t *e)
 {
         if (!json_is_object(e))
-                buf_append_str(out, "\nThere is no loopback endpoint.\n");
+                buf_append_str(out, _("\nThere is no loopback endpoint.\n"));
+        else if (json_is_true(json_object_get(e, "kept")))
+                buf_printf(out, _("\nSDKs find credentials at %s.\n"), columns_text(e, "url"));
         else
-                buf_printf(out, "\nSDKs find credentials at %s%s\n", columns_text(e, "url"),
-                        json_is_true(json_object_get(e, "kept")) ? "."
-                                                                 : ", which valetkeyd does not keep: after a "
-                                                                   "logout, others can listen there.");
+                buf_printf(out,
+                        _("\nSDKs find credentials at %s, which valetkeyd does not keep: after a logout, "
+                          "others "
+                          "can listen there.\n"),
+                        columns_text(e, "url"));
 }
 
-// Cuts what does not fit, by characters and not by bytes.
-static int fit(struct buf *out, const char *text, const struct status_look *look)
+// No more lines than there are on the terminal, those that it breaks by itself counted: what is drawn over must not have scrolled.
+static int cut_lines(struct buf *out, const char *text, const struct status_look *look)
 {
-        unsigned column = 0, line = 0;
+        unsigned line = 0, column = 0;
+        bool escape = false;
 
         for (const char *s = text; *s; s++) {
-                bool begins = ((unsigned char)*s & 0xc0) != 0x80;
+                bool shows = !escape && *s != '\033' && *s != '\n' && ((unsigned char)*s & 0xc0) != 0x80;
 
-                if (look->lines && line >= look->lines)
-                        break;
-                if (*s == '\n') {
-                        buf_append_char(out, '\n');
+                if (shows && look->width && column == look->width) {
                         column = 0;
                         line++;
-                        continue;
                 }
-                column += begins;
-                if (!look->width || column <= look->width)
-                        buf_append_char(out, *s);
+                if (look->lines && line >= look->lines) {
+                        buf_append_str(out, look->colours ? "\033[0m" : ""); // the cut may be in a word
+                        break;
+                }
+                buf_append_char(out, *s);
+                escape = (escape || *s == '\033') && *s != 'm';
+                column += shows;
+                if (*s == '\n') {
+                        column = 0;
+                        line++;
+                }
         }
         return buf_error(out);
 }
@@ -150,16 +168,22 @@ int status_text(struct buf *out, const json_t *status, int64_t now_s, const stru
 {
         const json_t *identities = json_object_get(status, "identities"),
                      *roles = json_object_get(status, "roles");
-        cleanup_buf struct buf text = BUF_INIT(out->max);
-        int r = add_identities(&text, identities, now_s);
+        cleanup_buf struct buf tables = BUF_INIT(out->max), sentences = BUF_INIT(out->max),
+                               text = BUF_INIT(out->max);
+        int r = add_identities(&tables, identities, now_s, look);
 
         if (r == 0)
-                r = buf_append_char(&text, '\n');
+                r = buf_append_char(&tables, '\n');
         if (r == 0)
-                r = add_roles(&text, roles, now_s, look);
+                r = add_roles(&tables, roles, now_s, look);
         if (r < 0)
                 return r;
-        add_endpoint(&text, json_object_get(status, "endpoint"));
-        add_errors(&text, identities, roles);
-        return buf_error(&text) ? buf_error(&text) : fit(out, buf_str(&text), look);
+        add_endpoint(&sentences, json_object_get(status, "endpoint"));
+        add_errors(&sentences, identities, roles);
+        r = buf_error(&sentences);
+        if (r == 0)
+                r = buf_append(&text, tables.p, tables.n);
+        if (r == 0)
+                r = wrap_text(&text, buf_str(&sentences), look->width, 0);
+        return r < 0 ? r : cut_lines(out, buf_str(&text), look);
 }

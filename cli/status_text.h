@@ -8,9 +8,10 @@
 #include <jansson.h>
 
 struct status_look {
-        bool bars;      // the time left of each role is drawn, in the place of its ARN
-        bool utf8;      // and in blocks
-        unsigned width; // lines are cut there; 0: they are as long as they are
+        bool bars; // the time left of each role is drawn, in the place of its ARN
+        bool utf8; // and in blocks
+        bool colours;
+        unsigned width; // of the terminal; 0: there is none
         unsigned lines; // and no more of them than this; 0: all
 };
 // now_s: the time it is. 0 or -errno.

@@ -21,6 +21,11 @@ bool terminal_is_smart(int fd)
         return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+bool terminal_has_colours(int fd)
+{
+        return terminal_is_smart(fd) && !is_set("NO_COLOR");
+}
+
 bool terminal_is_utf8(void)
 {
         static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};

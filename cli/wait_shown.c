@@ -5,8 +5,8 @@
 #include "wait_shown.h"
 
 #include "terminal.h"
+#include "translate.h"
 
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -33,8 +33,10 @@ enum outcome wait_shown_receive(struct wait_shown *w, struct client *c, struct e
 
                 if (left < 0)
                         left = 0;
-                fprintf(stderr, "\r%" PRId64 ":%02" PRId64 " left. Ctrl-C cancels.\033[K", left / 60000,
-                        left / 1000 % 60);
+                fputc('\r', stderr);
+                fprintf(stderr, _("%d:%02d left. Ctrl-C cancels."), (int)(left / 60000),
+                        (int)(left / 1000 % 60));
+                fputs("\033[K", stderr);
                 w->line = true;
                 r = poll(&p, 1, left % 1000 ? (int)(left % 1000) : 1000);
                 if (r > 0 || (r < 0 && errno != EINTR))

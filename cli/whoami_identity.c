@@ -7,19 +7,19 @@
 #include "columns.h"
 #include "json.h"
 #include "protocol.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <time.h>
 
-// Claims are the provider's text: cleaned before a terminal sees them.
+#define HEAD_WIDTH 16u
+
 static void line(const char *head, const json_t *v)
 {
         cleanup_free char *dumped = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-        const char *s = json_is_string(v) ? json_string_value(v) : dumped;
-        char clean[2048];
 
-        if (s && !json_is_null(v))
-                printf("%-16s %s\n", head, err_sanitise(clean, sizeof clean, s, strlen(s)));
+        if (v && !json_is_null(v))
+                columns_line(head, HEAD_WIDTH, json_is_string(v) ? json_string_value(v) : dumped);
 }
 
 static void print_tags(const json_t *tags)
@@ -29,12 +29,12 @@ static void print_tags(const json_t *tags)
 
         json_array_foreach(tags, i, o)
         {
-                char clean[600], text[600];
+                bool transitive = json_is_true(json_object_get(o, "transitive"));
+                char text[600];
 
-                snprintf(text, sizeof text, "%s = %s%s", columns_text(o, "key"), columns_text(o, "value"),
-                        json_is_true(json_object_get(o, "transitive")) ? " (transitive)" : "");
-                printf("%-16s %s\n", i == 0 ? "Session tags" : "",
-                        err_sanitise(clean, sizeof clean, text, strlen(text)));
+                snprintf(text, sizeof text, transitive ? _("%s = %s (transitive)") : "%s = %s",
+                        columns_text(o, "key"), columns_text(o, "value"));
+                columns_line(i == 0 ? _("Session tags") : "", HEAD_WIDTH, text);
         }
 }
 
@@ -43,19 +43,20 @@ static void print(const json_t *j)
         json_int_t size = json_integer_value(json_object_get(j, "token_bytes")),
                    most = json_integer_value(json_object_get(j, "token_bytes_max")),
                    ends = json_integer_value(json_object_get(j, "expires_at"));
-        char left[COLUMNS_DURATION];
+        char left[COLUMNS_DURATION], text[100];
 
         columns_duration(left, (int64_t)ends - (int64_t)time(NULL));
-        line("Identity", json_object_get(j, "identity"));
-        line("Issuer (iss)", json_object_get(j, "iss"));
-        line("Audience (aud)", json_object_get(j, "aud"));
-        line("Client (azp)", json_object_get(j, "azp"));
-        line("Subject (sub)", json_object_get(j, "sub"));
-        line("Source identity", json_object_get(j, "source_identity"));
+        line(_("Identity"), json_object_get(j, "identity"));
+        line(_("Issuer (iss)"), json_object_get(j, "iss"));
+        line(_("Audience (aud)"), json_object_get(j, "aud"));
+        line(_("Client (azp)"), json_object_get(j, "azp"));
+        line(_("Subject (sub)"), json_object_get(j, "sub"));
+        line(_("Source identity"), json_object_get(j, "source_identity"));
         print_tags(json_object_get(j, "tags"));
-        line("Tags refused", json_object_get(j, "tags_refused"));
-        printf("%-16s %lld of %lld bytes that STS takes\n", "Token size", (long long)size, (long long)most);
-        printf("%-16s %s\n", "Ends in", left);
+        line(_("Tags refused"), json_object_get(j, "tags_refused"));
+        snprintf(text, sizeof text, _("%lld of %lld bytes that STS takes"), (long long)size, (long long)most);
+        columns_line(_("Token size"), HEAD_WIDTH, text);
+        columns_line(_("Ends in"), HEAD_WIDTH, left);
 }
 
 enum outcome whoami_identity(const struct cli *cli, const char *identity, struct err *err)

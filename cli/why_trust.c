@@ -60,14 +60,26 @@ int why_trust_write(json_t **ret, const char *provider_arn, const json_t *claims
         return *ret ? 0 : -ENOMEM;
 }
 
-int why_trust_write_chained(json_t **ret, const char *source_arn, const char *external_id)
+static json_t *chained_actions(const struct why_chained *c)
 {
-        json_t *s = json_pack("{s:s, s:{s:s}, s:s}", "Effect", "Allow", "Principal", "AWS", source_arn,
-                "Action", "sts:AssumeRole");
+        json_t *list = json_pack("[s]", "sts:AssumeRole");
 
-        if (s && external_id &&
+        if ((c->sets_identity && json_array_append_new(list, json_string("sts:SetSourceIdentity")) < 0) ||
+                (c->sets_tags && json_array_append_new(list, json_string("sts:TagSession")) < 0)) {
+                json_decref(list);
+                return NULL;
+        }
+        return list;
+}
+
+int why_trust_write_chained(json_t **ret, const struct why_chained *c)
+{
+        json_t *s = json_pack("{s:s, s:{s:s}, s:o}", "Effect", "Allow", "Principal", "AWS", c->source_arn,
+                "Action", chained_actions(c));
+
+        if (s && c->external_id &&
                 json_object_set_new(s, "Condition",
-                        json_pack("{s:{s:s}}", "StringEquals", "sts:ExternalId", external_id)) < 0) {
+                        json_pack("{s:{s:s}}", "StringEquals", "sts:ExternalId", c->external_id)) < 0) {
                 json_decref(s);
                 return -ENOMEM;
         }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# Completion of valetkey for bash. Verbs and options are those the program says it has (--help), roles those its broker has;
+# Completion of valetkey for bash. Verbs and options are those the program says it has (--help), roles and identities those its broker has;
 # a broker is not started for it. Names are never evaluated: some come from a provider's claims.
 
 # Words on stdin that begin with $1 become the answer.
@@ -16,11 +16,12 @@ _valetkey_offer()
 
 _valetkey()
 {
-        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} me=${COMP_WORDS[0]} verb='' n=0 i help
+        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} me=${COMP_WORDS[0]} verb='' n=0 i help usage names=''
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
                 --config | --format | --min-ttl | --shell | --token | --destination | --endpoint) ((i++)) ;;
+                --identity) names=IDENTITY ;;
                 -*) ;;
                 *)
                         if [[ $verb ]]; then ((n++)); else verb=${COMP_WORDS[i]}; fi
@@ -36,6 +37,8 @@ _valetkey()
                 return
         fi
         help=$("$me" "$verb" --help 2>/dev/null) || return
+        usage=$(sed -n '1p; 2,$ { /^       /!q; p; }' <<<"$help")
+        if [[ ! $names && $usage == *ROLE* ]]; then names=ROLE; elif [[ $usage == *IDENTITY* ]]; then names=IDENTITY; fi
         case $prev in
         --format) _valetkey_offer "$cur" < <(printf '%s\n' process json env env-no-export dotenv fish csh powershell) ;;
         --shell) _valetkey_offer "$cur" < <(printf '%s\n' posix fish csh powershell) ;;
@@ -45,8 +48,10 @@ _valetkey()
         *)
                 if [[ $cur == -* ]]; then
                         _valetkey_offer "$cur" < <(grep -o -e '--[a-z][a-z-]*' <<<"$help" | sort -u)
-                elif [[ $n -eq 0 && ${help%%$'\n'*} == *ROLE* ]]; then
+                elif [[ $n -eq 0 && $names == ROLE ]]; then
                         _valetkey_offer "$cur" < <("$me" roles --names 2>/dev/null)
+                elif [[ $n -eq 0 && $names == IDENTITY ]]; then
+                        _valetkey_offer "$cur" < <("$me" status --names 2>/dev/null)
                 elif [[ $verb == exec && $n -eq 1 ]]; then
                         _valetkey_offer "$cur" < <(compgen -c -- "$cur" | sort -u)
                 fi

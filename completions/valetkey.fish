@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Completion of valetkey for fish. Verbs and options are those the program says it has (--help), roles those its broker has;
+# Completion of valetkey for fish. Verbs and options are those the program says it has (--help), roles and identities those its broker has;
 # a broker is not started for it. Names are never evaluated: some come from a provider's claims.
 
 # The words so far that are neither options nor their values: the verb, and what follows it.
@@ -42,10 +42,13 @@ function __valetkey_offer
             return
     end
     set -l help (valetkey $words[1] --help 2>/dev/null)
+    set -l usage (printf '%s\n' $help | sed -n '1p; 2,$ { /^       /!q; p; }' | string collect)
     if string match -q -- '-*' (commandline -ct)
         string match -ra -- '--[a-z][a-z-]*' $help | sort -u
-    else if test (count $words) -eq 1; and string match -q '*ROLE*' -- $help[1]
+    else if test (count $words) -eq 1; and not contains -- --identity (commandline -opc); and string match -q '*ROLE*' -- $usage
         valetkey roles --names 2>/dev/null
+    else if test (count $words) -eq 1; and string match -q '*IDENTITY*' -- $usage
+        valetkey status --names 2>/dev/null
     else if test "$words[1]" = exec
         __fish_complete_path (commandline -ct)
     end

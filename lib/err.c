@@ -3,8 +3,12 @@
 // Error texts. The first text wins, because the place that finds a fault knows more about it than any caller;
 // a caller adds context in front. Bidirectional overrides and other invisible format characters are removed
 // from foreign text along with control characters: an error message is shown to a person who decides by it.
+//
+// The sentence is looked up in the catalogue of messages, which only the program that a person types has opened: in a daemon it is what
+// it is.
 #include "err.h"
 
+#include "translate.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -16,7 +20,7 @@ void err_set(struct err *err, const char *fmt, ...)
         if (!err || err->text[0])
                 return;
         va_start(ap, fmt);
-        vsnprintf(err->text, sizeof err->text, fmt, ap);
+        vsnprintf(err->text, sizeof err->text, _(fmt), ap);
         va_end(ap);
 }
 
@@ -30,7 +34,7 @@ void err_prefix(struct err *err, const char *fmt, ...)
                 return;
         va_start(ap, fmt);
         memcpy(old, err->text, sizeof old);
-        vsnprintf(err->text, sizeof err->text, fmt, ap);
+        vsnprintf(err->text, sizeof err->text, _(fmt), ap);
         va_end(ap);
         n = strlen(err->text);
         memcpy(err->text + n, old, strnlen(old, sizeof err->text - 1 - n));

@@ -37,6 +37,7 @@ install-broker: all
 	install -m 644 dbus/org.valetkey.Broker1.xml $(DESTDIR)$(DATADIR)/dbus-1/interfaces/
 	$(call install_profile,valetkey-broker)
 	$(call install_mans,$(MANS_OF_BROKER))
+	for c in $(CATALOGUES); do install -D -m 644 $$c "$(DESTDIR)$(LOCALEDIR)/$${c\#$(B)/locale/}" || exit 1; done
 	$(if $(filter yes,$(ENABLE)),install -d $(DESTDIR)$(USERUNITDIR)/sockets.target.wants && \
 		ln -sf ../valetkey-broker.socket $(DESTDIR)$(USERUNITDIR)/sockets.target.wants/valetkey-broker.socket)
 

@@ -46,7 +46,7 @@ def environment(session, *options, **kw):
 
 def test_one_of_each_and_nothing_of_others(session):
     dirt = {n: "x" for n in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
-                             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CREDENTIAL_FILE")}
+                             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CREDENTIAL_FILE", "AWS_BEARER_TOKEN_BEDROCK")}
     env = environment(session, "--token=file", "dev", env=dirt)
     uri = env.pop("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     assert uri.startswith("http://127.0.0.1:") and uri.endswith("/credentials/role/dev")
@@ -87,7 +87,7 @@ def test_static(session):
     assert env["AWS_ACCESS_KEY_ID"].startswith("ASIA") and env["AWS_SESSION_TOKEN"] and env["AWS_CREDENTIAL_EXPIRATION"].endswith("Z")
     assert not [n for n in env if n.startswith("AWS_CONTAINER")]
     r = session(CLI, "exec", "--static", "--min-ttl", "900000", "dev", "true")
-    assert r.returncode not in (0, 3) and r.stderr.count("\n") == 1
+    assert r.returncode == 11 and r.stderr.count("\n") == 1
     r = session(CLI, "exec", "--min-ttl", "900", "dev", "true")
     assert r.returncode == 2 and "--static" in r.stderr
 
@@ -104,7 +104,7 @@ def test_what_would_win_is_named(session, name, variable, text, line, word):
     path = put(session.world, name, text)
     for verb, rest in (("exec", ["/bin/sh", "-c", "echo ran"]), ("env", [])):
         r = session(CLI, verb, "dev", *rest, env={variable: path})
-        assert (r.returncode, r.stdout) == (3, ""), r.stderr
+        assert (r.returncode, r.stdout) == (11, ""), r.stderr
         assert f"{path}:{line}: " in r.stderr and word in r.stderr, r.stderr
     r = session(CLI, "exec", "--isolated", "dev", "--", "/bin/sh", "-c", STS, env={variable: path})
     assert r.returncode == 0 and ":assumed-role/dev/" in r.stdout, r.stderr
@@ -120,7 +120,7 @@ def test_a_hostile_file_is_no_trouble(session):
     for text in ("\0" * 1000, "[" * 100000, "[default]\n" + "x=1\n y\n" * 100000, "\x1b]0;title\x07[default]\n"):
         path = put(session.world, "config", text)
         r = session(CLI, "exec", "dev", "true", env={"AWS_CONFIG_FILE": path})
-        assert r.returncode in (0, 3) and "\x1b" not in r.stderr and r.stderr.count("\n") <= 1
+        assert r.returncode in (0, 11) and "\x1b" not in r.stderr and r.stderr.count("\n") <= 1
     r = session(CLI, "exec", "dev", "true", env={"AWS_CONFIG_FILE": "/dev/zero"})
     assert r.returncode == 0, "a device is no file to botocore either"
     fifo = f"{session.world.folder.path}/fifo"

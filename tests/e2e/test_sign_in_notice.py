@@ -129,18 +129,19 @@ def test_nobody_opens(broker, desktop):
 
 def test_put_away_is_an_answer(broker, desktop):
     """It is not shown again. What ends soon is said before; that it has ended takes the place of that."""
-    b = broker(faults=("id_token_ttl=4",), extra="scopes = openid profile")
+    names = [f"r{i}" for i in range(200)]  # each is asked for once: what was handed out lives on
+    b = broker(faults=("id_token_ttl=4",), extra="scopes = openid profile", roles=names)
     n = desktop(b)
     assert b.sign_in().returncode == 0
     soon = n.next()["show"]
     assert soon["summary"] == "The sign-in to corp ends soon" and soon["actions"][1::2] == SHOWN
-    until("the end", lambda: b.get()[0] == ERROR)
+    until("the end", lambda: b.get(names.pop())[0] == ERROR)
     assert n.next() == {"closed": soon["id"]}
     shown = n.next()["show"]
     assert shown["summary"] == "Sign in to corp" and "has ended" in shown["body"]
     n.say("close", shown["id"], 2)
     until("the answer", lambda: "answer=no" in b.log())
-    needs_login(b, "admin")
+    needs_login(b, names.pop())
     assert n.nothing()
 
 

@@ -127,7 +127,7 @@ class World:
             kw.update(user=uid, group=uid, extra_groups=[])
         env = dict(self.env, **kw.pop("env", {}))
         return subprocess.Popen(argv, env=env, cwd="/", text=True, stdin=kw.pop("stdin", subprocess.DEVNULL),
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+                                stdout=kw.pop("stdout", subprocess.PIPE), stderr=kw.pop("stderr", subprocess.PIPE), **kw)
 
     def start(self, *argv, **kw):
         return self._popen(argv, **kw)
