@@ -16,7 +16,7 @@ import tempfile
 BUILD = os.path.abspath(os.environ["VALETKEY_BUILD"])
 NSS = f"{BUILD}/bench/nss"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-UID_MIN, GID_MAX, GROUPS, OF_THEM = 1879048192, 2147483645, 20, 3
+UID_MIN, GID_MAX, GROUPS, OF_THEM = 1879048192, 2147483646, 20, 3
 SERVICES = ("files", "systemd", "valetkey")
 # lookups of a user, and of his groups
 LOOKUPS = {100: {"files": (3000, 1000), "systemd": (1000, 20), "valetkey": (10000, 10000)},

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static char *put(char **p, const char *s)
 {
@@ -37,30 +36,7 @@ static int pack(const struct table_user *u, struct passwd *ret, char *buf, size_
         return 0;
 }
 
-static void make_newcomer(struct table_user *u, const char *name)
-{
-        *u = (struct table_user){.uid = TABLE_UID_NEWCOMER,
-                .gid = TABLE_UID_NEWCOMER,
-                .home = "/nonexistent",
-                .shell = "/usr/sbin/nologin"};
-        memcpy(u->name, name, strlen(name) + 1);
-}
-
-static int find_newcomer(const struct table *t, const char *name, struct table_user *ret)
-{
-        struct table_newcomers x;
-        int r = table_newcomers(t, &x);
-
-        if (r != 0)
-                return r;
-        if (!table_admits(&x, name))
-                return TABLE_E_NOT_FOUND;
-        make_newcomer(ret, name);
-        return 0;
-}
-
-int passwd_by_name(
-        const struct guest_paths *p, bool for_root, const char *name, struct passwd *ret, char *buf, size_t n)
+int passwd_by_name(const struct guest_paths *p, const char *name, struct passwd *ret, char *buf, size_t n)
 {
         struct table_user u;
         struct table t;
@@ -72,8 +48,6 @@ int passwd_by_name(
         if (r != 0)
                 return r;
         r = table_find_name(&t, name, &u);
-        if (r == TABLE_E_NOT_FOUND && for_root)
-                r = find_newcomer(&t, name, &u);
         r = guest_believe(p, &t, r, name);
         table_close(&t);
         return r != 0 ? r : pack(&u, ret, buf, n);

@@ -7,8 +7,6 @@
 
 #include <pwd.h>
 
-// By name; for root also the placeholder of a newcomer, who is not in the table yet and may sign in: it lets sshd begin,
-// and nobody ever becomes it. 0 and *ret in buf; TABLE_E_*; -ERANGE; -errno. *ret is left alone unless 0.
-int passwd_by_name(const struct guest_paths *p, bool for_root, const char *name, struct passwd *ret,
-        char *buf, size_t n);
+// 0 and *ret in buf; TABLE_E_*; -ERANGE; -errno. *ret is left alone unless 0.
+int passwd_by_name(const struct guest_paths *p, const char *name, struct passwd *ret, char *buf, size_t n);
 int passwd_by_uid(const struct guest_paths *p, uint32_t uid, struct passwd *ret, char *buf, size_t n);

@@ -3,7 +3,7 @@
 // SHA-256 over a label, the issuer and the subject, each ended by a NUL so that no two pairs read alike, taken modulo the
 // size of the range. Two people can meet on one number (one chance in 268 million for a given pair; about 2 % among 3,300):
 // the table refuses the second, and nobody probes for the next free number, because which one that is would depend on who
-// came first on which host. The last number of the range is the newcomers': whoever meets that one is refused in the same way.
+// came first on which host.
 #include "ids.h"
 
 #include "table.h"
@@ -25,6 +25,6 @@ int ids_derive(const char *issuer, const char *subject, uint32_t *ret)
                 return -EIO;
         for (size_t i = 0; i < 8; i++)
                 v = v << 8 | d[i];
-        *ret = TABLE_UID_MIN + (uint32_t)(v % (TABLE_UID_NEWCOMER - TABLE_UID_MIN + 1u));
+        *ret = TABLE_UID_MIN + (uint32_t)(v % (TABLE_UID_MAX - TABLE_UID_MIN + 1u));
         return 0;
 }

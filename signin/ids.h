@@ -6,5 +6,5 @@
 
 #include "util.h"
 
-// Within TABLE_UID_MIN..TABLE_UID_NEWCOMER, the last of which table_user_check() refuses. 0 or -EIO (OpenSSL has no SHA-256).
+// Within TABLE_UID_MIN..TABLE_UID_MAX. 0 or -EIO (OpenSSL has no SHA-256).
 int ids_derive(const char *issuer, const char *subject, uint32_t *ret) _must_check_;

@@ -215,7 +215,7 @@ const char *table_user_check(const struct table_user *u, enum table_kind kind)
         if (!name_is_valid_user(u->name, strlen(u->name)))
                 return "the name is not a valid user name";
         if (kind == TABLE_FEDERATED && (!table_id_is_ours(u->uid) || !table_id_is_ours(u->gid)))
-                return "uid and gid must be from 1879048192 to 2147483645";
+                return "uid and gid must be from 1879048192 to 2147483646";
         if (kind == TABLE_LOCAL && (u->uid != TABLE_UID_NONE || u->gid != TABLE_UID_NONE))
                 return "a local user's ids stand in /etc/passwd, not here";
         if (u->flags & ~(uint32_t)TABLE_FLAGS_KNOWN)

@@ -13,10 +13,9 @@
 
 // The ids a federated user can have. Compiled in, held at the encoder and at the decoder: whatever a file
 // says, no reader ever hears of a system user, of uid 0 or of -1 from it. Groups' ids are of the same range.
-#define TABLE_UID_MIN      1879048192u
-#define TABLE_UID_MAX      2147483645u
-#define TABLE_UID_NEWCOMER (TABLE_UID_MAX + 1) // nobody's, ever: stands for who has not signed in yet
-#define TABLE_UID_NONE     UINT32_MAX
+#define TABLE_UID_MIN  1879048192u
+#define TABLE_UID_MAX  2147483646u
+#define TABLE_UID_NONE UINT32_MAX
 
 #define TABLE_GROUPS_OF_USER_MAX 256u // beside his own
 #define TABLE_NEWCOMERS_MAX      16u  // patterns…

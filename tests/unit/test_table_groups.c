@@ -143,7 +143,7 @@ static void groups_and_members_are_found(void **state)
         assert_int_equal(table_find_group(&t, "alice", &g), TABLE_E_NOT_FOUND);
         assert_int_equal(table_find_gid(&t, TABLE_UID_MIN, &g), TABLE_E_NOT_FOUND);
         assert_int_equal(table_find_gid(&t, 0, &g), TABLE_E_NOT_FOUND);
-        assert_int_equal(table_find_gid(&t, TABLE_UID_NEWCOMER, &g), TABLE_E_NOT_FOUND);
+        assert_int_equal(table_find_gid(&t, TABLE_UID_MAX + 1, &g), TABLE_E_NOT_FOUND);
         assert_int_equal(table_groups_of(&t, TABLE_UID_MIN, &m), 0);
         assert_int_equal(m.n_gids, 2);
         assert_int_equal(m.gids[0], ADMINS);
@@ -235,7 +235,7 @@ static void groups_survive_other_changes(void **state)
 static void groups_that_nobody_may_have_are_not_written(void **state)
 {
         static const uint32_t bad[] = {
-                0, 1, 27, 1000, 65534, TABLE_UID_MIN - 1, TABLE_UID_NEWCOMER, UINT32_MAX};
+                0, 1, 27, 1000, 65534, TABLE_UID_MIN - 1, TABLE_UID_MAX + 1, UINT32_MAX};
         struct table_edit *e = begin();
         uint32_t many[TABLE_GROUPS_OF_USER_MAX + 1];
 
@@ -553,7 +553,7 @@ static void groups_of_another_writer(void **state)
                 {"group-without-members", 0, 0, 0, TABLE_E_NOT_FOUND},
                 {"group-with-gid-zero", 0, TABLE_E_CORRUPT, 0, TABLE_E_NOT_FOUND},
                 {"group-with-gid-of-sudo", 0, TABLE_E_CORRUPT, 0, TABLE_E_CORRUPT},
-                {"group-with-gid-of-newcomers", 0, TABLE_E_CORRUPT, 0, TABLE_E_NOT_FOUND},
+                {"group-with-gid-beyond-the-range", 0, TABLE_E_CORRUPT, 0, TABLE_E_NOT_FOUND},
                 {"group-named-with-newline", 0, TABLE_E_NOT_FOUND, 0, TABLE_E_NOT_FOUND},
                 {"group-of-fewer-than-it-says", 0, 0, TABLE_E_CORRUPT, TABLE_E_NOT_FOUND},
                 {"group-of-more-than-it-says", 0, 0, TABLE_E_CORRUPT, TABLE_E_NOT_FOUND},
