@@ -33,7 +33,7 @@ static bool pattern_is_good(const char *p)
         size_t n = strlen(p);
         bool behind = p[0] == '*';
 
-        if (n < ADMIT_FIXED_MIN + 1 || n > NAME_MAX_USER || (!behind && p[n - 1] != '*') ||
+        if (n < ADMIT_FIXED_MIN + 1 || n >= NAME_MAX_USER || (!behind && p[n - 1] != '*') ||
                 strchr(p, '*') != strrchr(p, '*'))
                 return false;
         memcpy(name, p, n + 1);

@@ -24,6 +24,7 @@ enum which {
         ARG_SERVER_UID,
         ARG_SESSION_ENVIRONMENT,
         ARG_DMI,
+        ARG_HOME_OWNER,
 };
 
 static const struct {
@@ -40,6 +41,7 @@ static const struct {
         {"server_uid", ARG_SERVER_UID},
         {"session_environment", ARG_SESSION_ENVIRONMENT},
         {"dmi", ARG_DMI},
+        {"home_owner", ARG_HOME_OWNER},
 };
 
 // "90", "90s", "15m", "12h", "30d" → seconds; -1 for anything else.
@@ -119,6 +121,9 @@ static bool set(struct arguments *o, enum which which, const char *value)
                 return set_session_environment(o, value);
         case ARG_DMI:
                 return set_path(&o->dmi, value);
+        case ARG_HOME_OWNER:
+                o->any_home = strcmp(value, "any") == 0;
+                return o->any_home || strcmp(value, "user") == 0;
         }
         return false;
 }

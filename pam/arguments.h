@@ -24,6 +24,7 @@ struct arguments {
         int64_t max_offline_age_s; // account: since the last successful sign-in; 0: no limit
         enum session_environment session_environment;
         bool imds_on_ec2; // "imds!"
+        bool any_home;    // home_owner=any
         const char *dmi;  // the folder in which the firmware says what machine this is
         uid_t owners[2];  // root, and the daemon's uid: who may answer, and own the tables
         size_t n_owners;

@@ -12,6 +12,7 @@
 #include "ask.h"
 #include "furnish.h"
 #include "handle.h"
+#include "home.h"
 #include "name.h"
 #include "talk.h"
 #include "wake.h"
@@ -151,6 +152,9 @@ static enum outcome keep(struct call *c, const struct frame *f)
         char handle[HANDLE_HEX + 1];
         enum outcome o = OUTCOME_NO_DAEMON;
 
+        // His account was made between our look into the table and the daemon's: the application knows nothing of it.
+        if (c->who.kind == OURS_NEWCOMER)
+                return OUTCOME_ACCOUNT_MADE;
         if (frame_get_str(f, TAG_HANDLE, handle, sizeof handle) && handle_is_valid(handle))
                 o = handle_keep(c->pamh, handle, c->user) == PAM_SUCCESS ? OUTCOME_OK : OUTCOME_INTERNAL;
         explicit_bzero(handle, sizeof handle);
@@ -238,6 +242,7 @@ ENTRY int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const cha
         switch (c.who.kind) {
         case OURS_NOT:
                 return PAM_USER_UNKNOWN;
+        case OURS_NEWCOMER:
         case OURS_LOCAL:
         case OURS_FEDERATED:
                 o = sign_in(&c, &a, &message);
@@ -254,6 +259,17 @@ ENTRY int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const cha
 
 // ---- account
 
+static int check_home(struct call *c)
+{
+        char text[MESSAGE_MAX];
+
+        // A local user's home is the administrator's matter.
+        if (c->who.kind != OURS_FEDERATED || c->args.any_home ||
+                home_is_own(c->who.entry.home, c->who.uid, text, sizeof text))
+                return PAM_SUCCESS;
+        return end(c, OUTCOME_ACCESS_DENIED, text);
+}
+
 ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         struct call c;
@@ -263,11 +279,14 @@ ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char *
                 return r;
         if (c.who.kind == OURS_NOT)
                 return PAM_USER_UNKNOWN;
+        if (c.who.kind == OURS_NEWCOMER)
+                return end(&c, OUTCOME_ACCESS_DENIED,
+                        "This account is made by its first sign-in at the identity provider.");
         if (c.who.kind != OURS_LOCAL && c.who.kind != OURS_FEDERATED)
                 return cannot_tell(&c);
         switch (ours_standing(&c.who, (int64_t)time(NULL), c.args.max_offline_age_s)) {
         case STANDING_GOOD:
-                return PAM_SUCCESS;
+                return check_home(&c);
         case STANDING_LOCKED:
                 return end(&c, OUTCOME_ACCOUNT_LOCKED, NULL);
         case STANDING_EXPIRED:
@@ -386,7 +405,7 @@ ENTRY int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **a
                 explicit_bzero(handle, sizeof handle);
                 return PAM_SUCCESS;
         }
-        if (c.who.kind == OURS_UNKNOWN)
+        if (c.who.kind == OURS_UNKNOWN || c.who.kind == OURS_NEWCOMER)
                 return PAM_CRED_UNAVAIL;
         // A screen locker opens no session: what was signed in just now goes to the one that is there.
         if (c.flags & (PAM_REINITIALIZE_CRED | PAM_REFRESH_CRED))
@@ -405,6 +424,10 @@ ENTRY int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const cha
                 handle_forget(pamh); // out of the session's environment all the same
                 return r;
         }
+        if (c.who.kind == OURS_NEWCOMER) {
+                handle_forget(pamh);
+                return PAM_SESSION_ERR; // nobody has that uid yet
+        }
         hand_over(&c, &port, &asked);
         furnish(&c, port, asked);
         return c.who.kind == OURS_NOT ? PAM_IGNORE : PAM_SUCCESS;
@@ -419,6 +442,8 @@ ENTRY int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const ch
                 return r;
         if (c.who.kind == OURS_NOT)
                 return PAM_IGNORE;
+        if (c.who.kind == OURS_NEWCOMER)
+                return PAM_SESSION_ERR;                          // none was opened
         (void)tell(&c, MSG_CLOSE, NULL, HINT_PATIENCE_MS, NULL); // a hint; logged there
         return PAM_SUCCESS;
 }

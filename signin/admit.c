@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "mapping.h"
+#include "memberships.h"
 #include "write.h"
 
 #define LOCK_WAIT_MS   2000
@@ -43,6 +44,7 @@ enum outcome admit_user(const struct ours_paths *paths, const char *user, int64_
         ours_find(ret, paths, user);
         switch (ret->kind) {
         case OURS_NOT:
+        case OURS_NEWCOMER: // is nobody yet
                 err_set(err, "%s", outcome_info(OUTCOME_NOT_OURS)->text);
                 return OUTCOME_NOT_OURS;
         case OURS_UNKNOWN:
@@ -62,6 +64,9 @@ static enum outcome decide(const struct admit *a, const struct ours_user *u, boo
                 .entry = &u->entry, .identity = a->identity, .claims = a->claims, .renewal = a->renewal};
         enum outcome o = mapping_decide(&m, ret_bind, err);
 
+        if (o == OUTCOME_OK && !a->renewal && u->kind == OURS_FEDERATED && mapping_uid_differs(&m))
+                log_event(LOG_E_WARNING, "uid.differs", "user=%s uid=%u claim=%s", u->entry.name,
+                        (unsigned)u->entry.uid, a->identity->uid_number_claim);
         return o == OUTCOME_OK ? standing_outcome(u, a->now_s, err) : o;
 }
 
@@ -133,7 +138,7 @@ static enum outcome decide_and_record(
         const struct admit *a, struct table_edit *e, struct ours_user *u, struct err *err)
 {
         int64_t at_s = success_time_s(a);
-        bool bind = false;
+        bool bind = false, others = false;
         enum outcome o;
         int r = table_edit_get(e, a->user, &u->entry);
 
@@ -153,14 +158,18 @@ static enum outcome decide_and_record(
                                   : "The token is older than the provider's last refusal.");
                 return bind ? OUTCOME_WRONG_SUBJECT : OUTCOME_TOKEN_REJECTED;
         }
-        if (!bind && !is_worth_writing(a, e, u, at_s))
+        r = memberships_update(e, a->user, a->config, a->identity, a->claims, a->renewal, &others);
+        if (r != 0)
+                return table_failed(a, r, err);
+        if (!bind && !others && !is_worth_writing(a, e, u, at_s))
                 return OUTCOME_OK;
         if (bind) {
                 if (strlen(a->claims->sub) >= sizeof u->entry.subject)
                         return OUTCOME_TOKEN_REJECTED;
                 memcpy(u->entry.subject, a->claims->sub, strlen(a->claims->sub) + 1);
         }
-        u->entry.last_success_s = at_s;
+        if (!a->renewal || at_s > u->entry.last_success_s)
+                u->entry.last_success_s = at_s;
         u->entry.refused_at_s = 0;
         return write_back(a, e, u, err);
 }

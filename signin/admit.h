@@ -13,6 +13,7 @@
 struct admit {
         const struct ours_paths *paths;
         const char *user;
+        const struct config *config; // its groups
         const struct config_identity *identity;
         const struct jwt_claims *claims; // verified
         int64_t now_s;

@@ -10,6 +10,7 @@
 #include "pace.h"
 #include "log.h"
 #include "mapping.h"
+#include "newcomer.h"
 #include "prompt.h"
 #include "protocol.h"
 
@@ -22,7 +23,7 @@ struct flow {
         struct provider_op *op;
         struct timer *prompt_deadline;
         char *user, *service, *rhost, *tty, *ruser, *key;
-        bool remote, self;
+        bool remote, self, newcomer;
         enum gate_rank rank;
         int64_t reauth_for_s;
         void (*done)(void *arg);
@@ -69,7 +70,10 @@ static void refuse(struct flow *f, enum outcome o, const char *why)
                       o == OUTCOME_WRONG_SUBJECT || o == OUTCOME_TOKEN_REJECTED ||
                       o == OUTCOME_ACCOUNT_LOCKED || o == OUTCOME_ACCOUNT_EXPIRED;
 
-        log_event(denied ? LOG_E_WARNING : LOG_E_NOTICE, denied ? "signin.denied" : "signin.failed",
+        log_event(denied ? LOG_E_WARNING : LOG_E_NOTICE,
+                denied                      ? "signin.denied"
+                : o == OUTCOME_ACCOUNT_MADE ? "signin.made"
+                                            : "signin.failed",
                 "user=%s service=%s rhost=%s outcome=%s reason=%s", f->user, f->service, rhost_of(f),
                 outcome_info(o)->id, why);
         signin_reply_error(f->conn, o, why);
@@ -225,6 +229,7 @@ static void on_done(void *arg, struct provider_result *result)
         struct admit a = {
                 .paths = &s->paths,
                 .user = f->user,
+                .config = s->config,
                 .identity = s->identity,
                 .claims = &result->claims,
                 .now_s = clock_wall_s(loop_clock(s->loop)),
@@ -234,7 +239,8 @@ static void on_done(void *arg, struct provider_result *result)
         uid_t uid = (uid_t)-1;
 
         if (o == OUTCOME_OK)
-                o = admit_decide(&a, &uid, &err);
+                o = f->newcomer ? newcomer_make(s, f->user, &result->claims, &err)
+                                : admit_decide(&a, &uid, &err);
         if (o == OUTCOME_OK)
                 o = finish(f, uid, result, &err);
         if (o != OUTCOME_OK) {
@@ -309,6 +315,7 @@ static struct flow *flow_of(const struct flow_options *o)
         f->arg = o->arg;
         f->self = a->self;
         f->remote = o->gate->remote;
+        f->newcomer = o->gate->u.kind == OURS_NEWCOMER;
         f->rank = gate_rank(a, o->gate);
         f->reauth_for_s = o->gate->policy.reauth_for_s;
         if (dup_str(&f->user, a->user) && dup_str(&f->service, a->service) && dup_str(&f->rhost, a->rhost) &&

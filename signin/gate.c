@@ -6,6 +6,9 @@
 
 #include "admit.h"
 #include "log.h"
+#include "newcomer.h"
+
+#include <stdio.h>
 
 // A locker finds out whether it is its user who sits there. It never makes the first binding: that is a login's.
 static enum outcome check_self(
@@ -72,6 +75,12 @@ enum outcome gate_check(const struct signin *s, const struct asked *a, struct ga
 
         *ret = (struct gate){.remote = false};
         o = admit_user(&s->paths, a->user, clock_wall_s(loop_clock(s->loop)), &ret->u, err);
+        if (ret->u.kind == OURS_NEWCOMER && !a->self) {
+                err_clear(err);
+                o = newcomer_may_begin(s, a->user, err);
+                if (o == OUTCOME_OK) // it fits: it was read by the same reader
+                        snprintf(ret->u.entry.issuer, sizeof ret->u.entry.issuer, "%s", s->identity->issuer);
+        }
         // What root is told about others is not for everybody.
         if (a->self && (o != OUTCOME_OK || ret->u.uid != a->peer)) {
                 err_clear(err);

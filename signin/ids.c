@@ -10,13 +10,13 @@
 
 #include <openssl/evp.h>
 
-int ids_derive(const char *issuer, const char *subject, uint32_t *ret)
+static int derive(const char *label, const char *issuer, const char *subject, uint32_t *ret)
 {
-        static const char label[] = "valetkey uid 1";
         EVP_MD_CTX *c = EVP_MD_CTX_new();
         unsigned char d[32];
         uint64_t v = 0;
-        bool ok = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) && EVP_DigestUpdate(c, label, sizeof label) &&
+        bool ok = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) &&
+                  EVP_DigestUpdate(c, label, strlen(label) + 1) &&
                   EVP_DigestUpdate(c, issuer, strlen(issuer) + 1) &&
                   EVP_DigestUpdate(c, subject, strlen(subject) + 1) && EVP_DigestFinal_ex(c, d, NULL);
 
@@ -27,4 +27,14 @@ int ids_derive(const char *issuer, const char *subject, uint32_t *ret)
                 v = v << 8 | d[i];
         *ret = TABLE_UID_MIN + (uint32_t)(v % (TABLE_UID_MAX - TABLE_UID_MIN + 1u));
         return 0;
+}
+
+int ids_derive(const char *issuer, const char *subject, uint32_t *ret)
+{
+        return derive("valetkey uid 1", issuer, subject, ret);
+}
+
+int ids_derive_group(const char *issuer, const char *id, uint32_t *ret)
+{
+        return derive("valetkey gid 1", issuer, id, ret);
 }

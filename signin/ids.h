@@ -8,3 +8,5 @@
 
 // Within TABLE_UID_MIN..TABLE_UID_MAX. 0 or -EIO (OpenSSL has no SHA-256).
 int ids_derive(const char *issuer, const char *subject, uint32_t *ret) _must_check_;
+// The gid of a group, of its provider's id for it.
+int ids_derive_group(const char *issuer, const char *id, uint32_t *ret) _must_check_;

@@ -8,8 +8,8 @@
 #include "ports.h"
 #include "service.h"
 #include "signin.h"
+#include "table_setup.h"
 #include "user_cmd.h"
-#include "write.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -105,30 +105,17 @@ static int parse(struct options *o, int argc, char *argv[])
         return -1;
 }
 
-// A table that was never written would read as missing, and everybody who is not local would be refused.
-// The account phase reads its limit in the table, too: the module reads no configuration.
-static void make_table(const char *state_dir, int64_t max_offline_age_s)
+static void set_up_table(const struct options *o, const struct config *c)
 {
         const uid_t owners[] = {0, geteuid()};
-        struct table_edit *e = NULL;
-        struct table t = TABLE_INIT;
-        int64_t had_s;
         char path[4096];
-        int r = snprintf(path, sizeof path, "%s/users", state_dir);
+        const struct ours_paths paths = {
+                .passwd = "/etc/passwd", .table = path, .owners = owners, .n_owners = ARRAY_SIZE(owners)};
+        int r;
 
-        if (r >= (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s/users", o->state_dir) >= (int)sizeof path)
                 return;
-        r = table_open(&t, path, TABLE_FEDERATED, owners, ARRAY_SIZE(owners));
-        had_s = r == 0 ? t.max_offline_age_s : -1;
-        table_close(&t);
-        if ((r == 0 && had_s != max_offline_age_s) || r == TABLE_E_MISSING) {
-                r = table_edit_begin(&e, path, TABLE_FEDERATED, owners, ARRAY_SIZE(owners), 2000);
-                if (r == 0) {
-                        table_edit_set_max_offline_age(e, max_offline_age_s);
-                        r = table_edit_commit(e);
-                }
-                table_edit_free(e);
-        }
+        r = table_setup(&paths, "/etc/group", c, signin_identity(c));
         // Users of root's table can sign in all the same.
         if (r != 0)
                 log_event(LOG_E_ERROR, "table.unusable", "file=%s reason=%s", path, table_result_text(r));
@@ -223,6 +210,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         struct signin_options s = {.root_table = o->users,
                 .state_dir = o->state_dir,
                 .passwd = "/etc/passwd",
+                .group = "/etc/group",
                 .sessions_dir = o->sessions_dir,
                 .login_uid = o->login_uid,
                 .login_fd = -1,
@@ -255,7 +243,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         r = open_ports(l, o, &fds, err);
         if (r < 0)
                 return r;
-        make_table(o->state_dir, l->config->signin.max_offline_age_s);
+        set_up_table(o, l->config);
         s.loop = l->loop;
         s.http = l->http;
         s.config = l->config;

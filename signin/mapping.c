@@ -34,6 +34,25 @@ static bool has_allowed_group(const struct config_identity *identity, const stru
         return false;
 }
 
+// A number, or its digits in a string.
+int mapping_uid_claim(const struct config_identity *identity, const struct jwt_claims *c, uint32_t *ret)
+{
+        const json_t *value = json_object_get(c->all, identity->uid_number_claim);
+        uint64_t v = 0;
+
+        if (json_is_integer(value) && json_integer_value(value) > 0)
+                v = (uint64_t)json_integer_value(value);
+        for (const char *p = json_is_string(value) ? json_string_value(value) : ""; *p; p++) {
+                if (*p < '0' || *p > '9' || v > UINT32_MAX)
+                        return -ERANGE;
+                v = v * 10 + (uint64_t)(*p - '0');
+        }
+        if (v < TABLE_UID_MIN || v > TABLE_UID_MAX)
+                return -ERANGE;
+        *ret = (uint32_t)v;
+        return 0;
+}
+
 // The local name that the username claim stands for, compared with the user's. An "email" that the provider has not
 // verified is whatever its owner typed.
 static bool claim_names(const struct mapping *m)
@@ -61,6 +80,14 @@ static bool claim_names(const struct mapping *m)
         return strlen(m->entry->name) == n && memcmp(m->entry->name, value, n) == 0;
 }
 
+bool mapping_uid_differs(const struct mapping *m)
+{
+        uint32_t uid;
+
+        return m->identity->uid_number_claim && m->entry->uid &&
+               mapping_uid_claim(m->identity, m->claims, &uid) == 0 && uid != m->entry->uid;
+}
+
 static enum outcome decide_binding(const struct mapping *m, struct err *err)
 {
         const struct config_identity *identity = m->identity;
@@ -70,6 +97,13 @@ static enum outcome decide_binding(const struct mapping *m, struct err *err)
                         "%s is not bound to anybody at the identity provider yet; the administrator can do "
                         "it: "
                         "valetkeyd user add --subject",
+                        m->entry->name);
+                return OUTCOME_MISCONFIGURED;
+        }
+        if (mapping_uid_differs(m)) {
+                err_set(err,
+                        "The identity provider gives %s another uid than this machine does. Please tell the "
+                        "administrator.",
                         m->entry->name);
                 return OUTCOME_MISCONFIGURED;
         }

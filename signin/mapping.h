@@ -22,5 +22,11 @@ struct mapping {
 // not tell the groups); err in one sentence.
 enum outcome mapping_decide(const struct mapping *m, bool *ret_bind, struct err *err);
 
+// The uid that uid_number_claim gives: 0, and it is of our range; -ERANGE.
+int mapping_uid_claim(
+        const struct config_identity *identity, const struct jwt_claims *c, uint32_t *ret) _must_check_;
+// It gives another than the entry has, which stays.
+bool mapping_uid_differs(const struct mapping *m);
+
 // What to call the person (session names, status): preferred_username, else email, else the subject. Borrowed.
 const char *mapping_display(const struct jwt_claims *claims);

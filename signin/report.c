@@ -124,6 +124,7 @@ static void on_verified(void *arg, struct provider_result *result)
         struct signin *s = r->signin;
         struct admit a = {.paths = &s->paths,
                 .user = r->who.entry.name,
+                .config = s->config,
                 .identity = s->identity,
                 .claims = &result->claims,
                 .now_s = now_s(s),

@@ -131,8 +131,7 @@ static int set_up_memory(struct signin *s, const struct signin_options *o)
 
 // ---- putting together ------------------------------------------------------------------------------------------
 
-// Which identity PAM sign-ins use: the one that is named, or the only one.
-static const struct config_identity *choose_identity(const struct config *c)
+const struct config_identity *signin_identity(const struct config *c)
 {
         if (c->signin.identity)
                 return config_find_identity(c, c->signin.identity);
@@ -145,7 +144,7 @@ static int set_up_provider(struct signin *s, struct http *http, struct err *err)
         struct provider_options o;
         int r = 0;
 
-        s->identity = choose_identity(s->config);
+        s->identity = signin_identity(s->config);
         if (!s->identity) {
                 log_event(LOG_E_WARNING, "signin.not_configured", "reason=%s",
                         s->config->n_identities ? "several identities, and [signin] names none"
@@ -231,6 +230,7 @@ int signin_new(struct signin **ret, const struct signin_options *o, struct err *
         s->loop = o->loop;
         s->login_uid = o->login_uid;
         s->ports = o->ports;
+        s->group = o->group;
         s->config = config_ref(o->config);
         r = set_up(s, o, err);
         if (r < 0) {

@@ -4,6 +4,7 @@
 // struct, so a test can have two of them, with a clock of its own.
 #pragma once
 
+#include "bucket.h"
 #include "config.h"
 #include "log.h"
 #include "loop.h"
@@ -35,6 +36,8 @@ struct signin {
         struct timer *reaper;
         struct ports *ports; // borrowed
         struct report_quota *reports;
+        struct bucket newcomers; // who was made a user
+        const char *group;       // the file, beside paths.passwd
         struct pace *pace;
         struct reauth *reauth;
         struct departures *departures; // what ends in reauth
@@ -56,13 +59,15 @@ struct signin_options {
         struct http *http;
         struct config *config; // referenced
         struct ports *ports;   // outlives it; NULL: none are given
-        const char *root_table, *state_dir, *passwd;
+        const char *root_table, *state_dir, *passwd, *group;
         const char *sessions_dir; // logind's files of users who are here
         uid_t login_uid;
         const char *login_path, *claim_path; // where no descriptor was passed
         int login_fd, claim_fd;              // taken; -1: none
 };
 
+// Which identity PAM sign-ins use: the one that is named, or the only one. NULL: none.
+const struct config_identity *signin_identity(const struct config *c);
 // 0, or -errno with a sentence.
 int signin_new(struct signin **ret, const struct signin_options *o, struct err *err) _must_check_;
 struct signin *signin_free(struct signin *s);

@@ -124,36 +124,70 @@ int user_list(const struct user_tables *t, const struct user_args *a)
         return r;
 }
 
-static int find(const struct user_tables *t, bool local, const char *name, struct table_user *ret)
+// The names of the groups a user is in, appended to list. 0, TABLE_E_*, -errno.
+static int find_groups(const struct table *table, uint32_t uid, json_t *list)
+{
+        struct table_membership m;
+        struct table_group g;
+        int r = table_groups_of(table, uid, &m);
+
+        if (r == TABLE_E_NOT_FOUND)
+                return 0;
+        for (size_t i = 0; r == 0 && i < m.n_gids; i++) {
+                r = table_find_gid(table, m.gids[i], &g);
+                if (r == 0 && json_array_append_new(list, json_string(g.name)) < 0)
+                        r = -ENOMEM;
+        }
+        return r;
+}
+
+static int find(
+        const struct user_tables *t, bool local, const char *name, struct table_user *ret, json_t *groups)
 {
         struct table table = TABLE_INIT;
         int r = user_open(&table, t, local);
 
         if (r == 0)
                 r = table_find_name(&table, name, ret);
+        if (r == 0 && !local)
+                r = find_groups(&table, ret->uid, groups);
         table_close(&table);
         return r == TABLE_E_MISSING ? TABLE_E_NOT_FOUND : r;
 }
 
+static int show(const struct table_user *u, bool local, const json_t *groups, bool as_document)
+{
+        json_t *json = as_document ? as_json(u, local) : NULL;
+        const json_t *g;
+        size_t i;
+        int r;
+
+        if (as_document) {
+                r = json && (local || json_object_set(json, "groups", (json_t *)(uintptr_t)groups) == 0)
+                            ? print_json(json)
+                            : user_fail(OUTCOME_INTERNAL, "out of memory");
+                json_decref(json);
+                return r;
+        }
+        print_all(u, local);
+        json_array_foreach(groups, i, g) printf("%s%s", i ? " " : "groups        ", json_string_value(g));
+        if (json_array_size(groups))
+                putchar('\n');
+        return fflush(stdout) == EOF ? user_fail(OUTCOME_INTERNAL, "cannot write to stdout") : 0;
+}
+
 int user_show(const struct user_tables *t, const struct user_args *a)
 {
+        json_t *groups = json_array();
         struct table_user u;
         bool local = false;
-        json_t *json;
-        int r = find(t, false, a->name, &u);
+        int r = groups ? find(t, false, a->name, &u, groups) : -ENOMEM;
 
         if (r == TABLE_E_NOT_FOUND) {
                 local = true;
-                r = find(t, true, a->name, &u);
+                r = find(t, true, a->name, &u, groups);
         }
-        if (r != 0)
-                return user_fail_table(r, local ? t->local : t->federated);
-        if (!a->json) {
-                print_all(&u, local);
-                return fflush(stdout) == EOF ? user_fail(OUTCOME_INTERNAL, "cannot write to stdout") : 0;
-        }
-        json = as_json(&u, local);
-        r = json ? print_json(json) : user_fail(OUTCOME_INTERNAL, "out of memory");
-        json_decref(json);
+        r = r == 0 ? show(&u, local, groups, a->json) : user_fail_table(r, local ? t->local : t->federated);
+        json_decref(groups);
         return r;
 }

@@ -5,10 +5,24 @@
 #include "ours.h"
 
 #include "name.h"
+#include "reserved.h"
 
 #include <string.h>
 
 #define CLOCK_LEEWAY_S 300
+
+// A name that means something to the system is nobody's to be made.
+static int look_for_newcomer(struct ours_user *u, const struct table *t, const char *name)
+{
+        struct table_newcomers x;
+        int r = table_newcomers(t, &x);
+
+        if (r == 0 && (name_is_reserved(name) || !table_admits(&x, name)))
+                r = TABLE_E_NOT_FOUND;
+        if (r == 0)
+                u->kind = OURS_NEWCOMER;
+        return r;
+}
 
 static int look_up(struct ours_user *u, const struct ours_paths *p, const char *path, enum table_kind kind,
         const char *name)
@@ -18,6 +32,8 @@ static int look_up(struct ours_user *u, const struct ours_paths *p, const char *
 
         if (r == 0)
                 r = table_find_name(&t, name, &u->entry);
+        if (r == TABLE_E_NOT_FOUND && kind == TABLE_FEDERATED)
+                r = look_for_newcomer(u, &t, name);
         u->max_offline_age_s = t.max_offline_age_s;
         table_close(&t);
         return r;
@@ -62,11 +78,11 @@ void ours_find(struct ours_user *ret, const struct ours_paths *p, const char *na
                 return;
         }
         r = look_up(ret, p, p->table, TABLE_FEDERATED, name);
-        if (r == 0) {
+        if (r == 0 && ret->kind != OURS_NEWCOMER) {
                 ret->kind = OURS_FEDERATED;
                 ret->uid = ret->entry.uid;
                 ret->gid = ret->entry.gid;
-        } else if (r != TABLE_E_NOT_FOUND) {
+        } else if (r != 0 && r != TABLE_E_NOT_FOUND) {
                 ret->kind = OURS_UNKNOWN;
                 ret->fault = r;
                 ret->fault_path = p->table;

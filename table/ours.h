@@ -13,6 +13,7 @@ enum ours {
         OURS_NOT = 1,   // proved not ours
         OURS_LOCAL,     // of the passwd file, bound in root's table
         OURS_FEDERATED, // of valetkeyd's table
+        OURS_NEWCOMER,  // in no table, but the name is one that valetkeyd may make a user of; no ids
         OURS_UNKNOWN,   // cannot be decided: refuse
 };
 

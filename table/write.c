@@ -198,6 +198,15 @@ int table_edit_get(const struct table_edit *e, const char *name, struct table_us
         return table_record_decode(ret, x->rec, x->len, e->kind) ? 0 : TABLE_E_CORRUPT;
 }
 
+int table_edit_get_uid(const struct table_edit *e, uint32_t uid, struct table_user *ret)
+{
+        for (size_t i = 0; i < e->n; i++)
+                if (entry_uid(&e->e[i]) == uid)
+                        return table_record_decode(ret, e->e[i].rec, e->e[i].len, e->kind) ? 0
+                                                                                           : TABLE_E_CORRUPT;
+        return TABLE_E_NOT_FOUND;
+}
+
 static int encode(const struct table_edit *e, const struct table_user *u, uint8_t **ret, uint32_t *ret_len)
 {
         uint8_t room[TABLE_RECORD_MAX], *p;

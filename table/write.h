@@ -14,6 +14,7 @@ struct table_edit;
 int table_edit_begin(struct table_edit **ret, const char *path, enum table_kind kind, const uid_t *owners,
         size_t n_owners, int wait_ms);
 int table_edit_get(const struct table_edit *e, const char *name, struct table_user *ret); // TABLE_E_NOT_FOUND
+int table_edit_get_uid(const struct table_edit *e, uint32_t uid, struct table_user *ret); // TABLE_E_NOT_FOUND
 int table_edit_add(struct table_edit *e, const struct table_user *u);                     // TABLE_E_INVALID
 int table_edit_replace(struct table_edit *e, const struct table_user *u); // the entry of that name
 int table_edit_remove(struct table_edit *e, const char *name);

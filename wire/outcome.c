@@ -72,6 +72,9 @@ static const struct outcome_info table[OUTCOME_MAX_] = {
                 false},
         [OUTCOME_NEEDS_CONFIRMATION] = {"needs-confirmation", BUS_ERROR("NeedsConfirmation"), 26,
                 PAM_PERM_DENIED_, N_("A person must allow this first, and nobody did."), false},
+        // A refusal of this login that no other way of the same connection shall get around.
+        [OUTCOME_ACCOUNT_MADE] = {"account-made", BUS_ERROR("AccountMade"), 27, PAM_MAXTRIES_,
+                N_("Your account was made. Please connect again."), true},
 };
 
 const struct outcome_info *outcome_info(uint32_t o)

@@ -36,6 +36,7 @@ enum outcome {
         OUTCOME_UNKNOWN_HANDLE = 24,     // the sign-in handle is unknown, used up or bound to something else
         OUTCOME_NOTHING = 25,            // nothing to hand out (no grant waits)
         OUTCOME_NEEDS_CONFIRMATION = 26, // a person is to be asked first, and nobody was there to say yes
+        OUTCOME_ACCOUNT_MADE = 27,       // a newcomer signed in and is a user now: from the next login on
         OUTCOME_MAX_
 };
 

@@ -11,7 +11,7 @@ TAGS = {"user": 1, "service": 2, "rhost": 3, "tty": 4, "text": 5, "expires_in": 
 U32, U64 = ("expires_in", "uid", "outcome", "port"), ("grant_id",)
 OUTCOMES = {"internal": 1, "invalid-request": 2, "needs-login": 3, "access-denied": 4, "unreachable": 7, "timeout": 9, "bad-answer": 10, "misconfigured": 11,
             "token-rejected": 12, "expired": 13, "denied-by-user": 14, "cancelled": 15, "clock-skew": 16, "busy": 17, "not-ours": 18,
-            "wrong-subject": 19, "account-locked": 20, "account-expired": 21, "unknown-handle": 24, "nothing": 25}
+            "wrong-subject": 19, "account-locked": 20, "account-expired": 21, "unknown-handle": 24, "nothing": 25, "account-made": 27}
 NAMES = {v: k for k, v in TYPES.items()}
 
 

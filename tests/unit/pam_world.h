@@ -460,13 +460,15 @@ static int world_up(void **state)
         write_service("other-server", "timeout=1 server_uid=65533");
         snprintf(args, sizeof args, "timeout=1 max_offline_age=2h server_uid=%u", (unsigned)world.me);
         write_service("aged", args);
+        snprintf(args, sizeof args, "timeout=1 home_owner=any server_uid=%u", (unsigned)world.me);
+        write_service("anyhome", args);
         return 0;
 }
 
 static int world_down(void **state)
 {
         static const char *const names[] = {"passwd", "root-users", "root-users.lock", "users", "users.lock",
-                "svc", "other-server", "aged", "bad", "login.sock"};
+                "svc", "other-server", "aged", "anyhome", "bad", "login.sock"};
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -75,7 +75,7 @@ static void numbers_stay(void **state)
                 "unknown-role", "unknown-identity", "unreachable", "throttled", "timeout", "bad-answer",
                 "misconfigured", "token-rejected", "expired", "denied-by-user", "cancelled", "clock-skew",
                 "busy", "not-ours", "wrong-subject", "account-locked", "account-expired", "no-daemon",
-                "no-broker", "unknown-handle", "nothing"};
+                "no-broker", "unknown-handle", "nothing", "needs-confirmation", "account-made"};
 
         (void)state;
         for (uint32_t o = 0; o < sizeof ids / sizeof ids[0]; o++) {

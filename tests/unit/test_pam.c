@@ -197,6 +197,132 @@ static void the_tables_own_limit_counts_too(void **state)
         set_table_age(0);
 }
 
+// ---- whose home it is
+
+static void put_home(const char *user, const char *home)
+{
+        struct table_edit *e = NULL;
+        struct table_user u;
+
+        assert_int_equal(table_edit_begin(&e, in_world("users"), TABLE_FEDERATED, &world.me, 1, 0), 0);
+        assert_int_equal(table_edit_get(e, user, &u), 0);
+        snprintf(u.home, sizeof u.home, "%s", home);
+        assert_int_equal(table_edit_replace(e, &u), 0);
+        assert_int_equal(table_edit_commit(e), 0);
+        table_edit_free(e);
+}
+
+static int account_of(const char *service, const char *user)
+{
+        int r;
+
+        begin_pam(service, user);
+        r = pam_acct_mgmt(pamh, 0);
+        end_pam();
+        return r;
+}
+
+static void a_home_of_somebody_elses_refuses_the_login(void **state)
+{
+        char home[160], link[160], file[160];
+
+        (void)state;
+        snprintf(home, sizeof home, "%s", in_world("home-of-alice"));
+        snprintf(link, sizeof link, "%s", in_world("link-to-home"));
+        snprintf(file, sizeof file, "%s", in_world("passwd"));
+        put_home("alice", home);
+        assert_int_equal(account_of("svc", "alice"), PAM_SUCCESS); // not there yet
+        assert_int_equal(mkdir(home, 0700), 0);                    // the test's own
+        conv.errors[0] = 0;
+        assert_int_equal(account_of("svc", "alice"), PAM_PERM_DENIED);
+        assert_non_null(strstr(conv.errors, "belongs to somebody else"));
+        assert_int_equal(account_of("anyhome", "alice"), PAM_SUCCESS);
+        put_home("alice", "/");
+        assert_int_equal(account_of("svc", "alice"), PAM_PERM_DENIED);
+        put_home("alice", in_world("passwd/home")); // not there, and not to be
+        assert_int_equal(account_of("svc", "alice"), PAM_PERM_DENIED);
+        assert_int_equal(symlink(home, link), 0);
+        put_home("alice", link);
+        assert_int_equal(account_of("svc", "alice"), PAM_PERM_DENIED);
+        if (geteuid() == 0) {
+                const uint32_t uid = TABLE_UID_MIN + 1;
+
+                assert_int_equal(chown(home, uid, uid), 0);
+                assert_int_equal(account_of("svc", "alice"), PAM_SUCCESS); // the link is root's
+                assert_int_equal(lchown(link, uid + 1, uid), 0);
+                assert_int_equal(account_of("svc", "alice"), PAM_PERM_DENIED);
+                put_home("alice", home);
+                assert_int_equal(account_of("svc", "alice"), PAM_SUCCESS);
+                assert_int_equal(chown(file, uid, uid), 0);
+                put_home("alice", file);
+                assert_int_equal(account_of("svc", "alice"), PAM_PERM_DENIED); // hers, but no directory
+                assert_int_equal(chown(file, 0, 0), 0);
+        }
+        unlink(link);
+        rmdir(home);
+        put_home("alice", "/home/alice");
+}
+
+// Since when the provider has not stood for a user: by public key there is no way in either.
+static void who_the_provider_does_not_renew_is_refused(void **state)
+{
+        struct table_edit *e = NULL;
+        struct table_user u;
+
+        (void)state;
+        for (int refused = 1; refused >= 0; refused--) {
+                assert_int_equal(
+                        table_edit_begin(&e, in_world("users"), TABLE_FEDERATED, &world.me, 1, 0), 0);
+                assert_int_equal(table_edit_get(e, "alice", &u), 0);
+                u.refused_at_s = refused ? time(NULL) : 0;
+                assert_int_equal(table_edit_replace(e, &u), 0);
+                assert_int_equal(table_edit_commit(e), 0);
+                table_edit_free(e);
+                conv.errors[0] = 0;
+                assert_int_equal(account_of("svc", "alice"), refused ? PAM_ACCT_EXPIRED : PAM_SUCCESS);
+                assert_int_equal(strstr(conv.errors, "sign in there again") != NULL, refused);
+        }
+}
+
+// ---- newcomers
+
+static void set_newcomers(const char *pattern)
+{
+        struct table_newcomers x = {.n = pattern ? 1 : 0};
+        struct table_edit *e = NULL;
+
+        if (pattern)
+                snprintf(x.pattern[0], sizeof x.pattern[0], "%s", pattern);
+        assert_int_equal(table_edit_begin(&e, in_world("users"), TABLE_FEDERATED, &world.me, 1, 0), 0);
+        assert_int_equal(table_edit_set_newcomers(e, &x), 0);
+        assert_int_equal(table_edit_commit(e), 0);
+        table_edit_free(e);
+}
+
+// He signs in, and whatever the daemon says no session begins: no phase admits whom the table does not have.
+static void a_newcomer_is_never_let_in(void **state)
+{
+        static const struct row rows[] = {
+                {"new.person", PAM_MAXTRIES, PAM_PERM_DENIED, PAM_CRED_UNAVAIL, PAM_SESSION_ERR},
+                {"old.person", PAM_USER_UNKNOWN, PAM_USER_UNKNOWN, IGNORED, IGNORED},
+                {"alice", PAM_SUCCESS, PAM_SUCCESS, PAM_SUCCESS, PAM_SUCCESS},
+                {"root", PAM_USER_UNKNOWN, PAM_USER_UNKNOWN, IGNORED, IGNORED},
+        };
+        static const struct row reserved[] = {
+                {"systemd-person", PAM_USER_UNKNOWN, PAM_USER_UNKNOWN, IGNORED, IGNORED},
+                {"sys", PAM_USER_UNKNOWN, PAM_USER_UNKNOWN, IGNORED, IGNORED},
+        };
+
+        (void)state;
+        fake_daemon(FAKE_GOOD); // which says that he is signed in
+        set_newcomers("new.*");
+        check_rows(rows, ARRAY_SIZE(rows));
+        set_newcomers("sy*");
+        check_rows(reserved, ARRAY_SIZE(reserved));
+        set_newcomers(NULL);
+        fake_end();
+}
+
 // ---- what the daemon can do to us
 
 static void every_refusal_has_its_code_and_sentence(void **state)
@@ -560,6 +686,9 @@ int main(void)
                 cmocka_unit_test(out_of_descriptors_is_no_answer),
                 cmocka_unit_test(account_holds_the_age_of_the_last_sign_in),
                 cmocka_unit_test(the_tables_own_limit_counts_too),
+                cmocka_unit_test(a_home_of_somebody_elses_refuses_the_login),
+                cmocka_unit_test(who_the_provider_does_not_renew_is_refused),
+                cmocka_unit_test(a_newcomer_is_never_let_in),
                 cmocka_unit_test(every_refusal_has_its_code_and_sentence),
                 cmocka_unit_test(an_error_without_an_error_is_no_success),
                 cmocka_unit_test(a_hung_daemon_is_given_up),
