@@ -14,7 +14,7 @@ from signin.world import ROOT, UID_MIN, World  # noqa: E402
 from test_signin import begin, commit  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="federated users are needed: run as root")
-UID_MAX = 2147483645
+UID_MAX = 2147483646
 CLAIM = "username_claim = preferred_username\nusername_claim_is_immutable = yes\n"
 GROUPS = "[group cloud-admins]\nid = 3f0c9a4e\ngid = 1900000500\n[group readers]\nid = 77aa\n"
 PEOPLE = {
