@@ -22,7 +22,8 @@ STACK = "auth required pam_valetkey.so\naccount required pam_valetkey.so\nsessio
 def _host(rig):
     rig.start_cloud()
     conf = rig.run("cat", "/etc/valetkey/valetkey.conf", unit=False, check=True).stdout
-    rig.write("/etc/valetkey/valetkey.conf", conf.replace("client_id = valetkey\n", "client_id = valetkey\nlogout = keep\n"))
+    rig.write("/etc/valetkey/valetkey.conf", conf.replace("client_id = valetkey\n", "client_id = valetkey\nlogout = keep\n")
+              + "\n[service jump]\nrequire_prior = none\n")
     rig.write("/etc/pam.d/jump", STACK)
     for name, subject in SUBJECTS.items():
         rig.run("valetkeyd", "user", "add", name, "--local", "--issuer", f"{rig.CLOUD}/oidc", "--subject", subject, unit=False, check=True)
@@ -134,3 +135,18 @@ def test_who_does_not_linger_is_signed_out(host):
     rig.close_session("bob")
     gone = one(rig, "VALETKEY_EVENT=grant.not_kept", f"_UID={rig.uid('bob')}")
     assert gone["VALETKEY_IDENTITY"] == "corp"
+
+
+def test_a_collector_gets_the_fields(host):
+    """systemd-journal-upload to a systemd-journal-remote, as docs/fleet.md has it; here both on one machine."""
+    rig = host
+    rig.run("mkdir", "-p", "/var/log/journal/remote", unit=False, check=True)
+    rig.run("systemd-run", "-q", "--unit=collector", "--service-type=exec", "/lib/systemd/systemd-journal-remote", "--listen-http=127.0.0.1:19532",
+            "--output=/var/log/journal/remote", unit=False, check=True)
+    until("the collector", lambda: rig.run("ss", "-Hltn", "sport = :19532", unit=False).stdout)
+    rig.run("systemd-run", "-q", "--unit=upload", "--service-type=exec", "/lib/systemd/systemd-journal-upload", "--url=http://127.0.0.1:19532",
+            "--save-state=/run/upload", unit=False, check=True)
+    done = one(rig, "--directory=/var/log/journal/remote", "_SYSTEMD_UNIT=valetkeyd.service", "VALETKEY_EVENT=signin.done", "VALETKEY_USER=alice")
+    assert done["VALETKEY_SUB"] == SUBJECTS["alice"] and done["_HOSTNAME"] and done["_MACHINE_ID"]
+    forged = one(rig, "--directory=/var/log/journal/remote", "VALETKEY_SUB=forged")
+    assert forged["_UID"] == str(rig.uid("bob"))
