@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// RFC 9112 without what nobody needs who asks for credentials: no folding, no chunks, no absolute URLs (those are for
-// proxies, and whoever takes us for one is told so).
+// RFC 9112 without what nobody needs who asks for credentials: no folding, no absolute URLs (those are for proxies, and
+// whoever takes us for one is told so), and chunks only where a body is passed on.
 #include "http_head.h"
 
 #include <strings.h>
@@ -56,7 +56,8 @@ static int parse_request_line(struct http_head *h, const char *p, const char *en
                 return HTTP_HEAD_E_BAD;
         if (s[5] != '1' || s[7] > '1')
                 return HTTP_HEAD_E_VERSION;
-        h->keep_alive = s[7] == '1';
+        h->http10 = s[7] == '0';
+        h->keep_alive = !h->http10;
         return 0;
 }
 
@@ -88,8 +89,7 @@ static int parse_header(struct http_head *h, const char *p, const char *end)
         return 0;
 }
 
-// A list of words with commas between.
-static bool has_word(const struct http_text *t, const char *word)
+bool http_text_has_word(const struct http_text *t, const char *word)
 {
         const char *p = t->p, *end = t->p + t->n;
 
@@ -109,13 +109,18 @@ static bool has_word(const struct http_text *t, const char *word)
 }
 
 // How long the request is, and whether another may follow.
-static int find_end(struct http_head *h)
+static int find_end(struct http_head *h, bool chunks)
 {
-        struct http_text v;
-        unsigned n = http_head_find(h, "Content-Length", &v);
+        struct http_text v, coding;
+        unsigned n = http_head_find(h, "Content-Length", &v),
+                 codings = http_head_find(h, "Transfer-Encoding", &coding);
 
-        if (http_head_find(h, "Transfer-Encoding", &v) > 0 || n > 1)
+        if (n > 1)
                 return HTTP_HEAD_E_BAD;
+        if (codings > 0 &&
+                (!chunks || codings > 1 || n > 0 || h->http10 || !http_text_is_nocase(&coding, "chunked")))
+                return HTTP_HEAD_E_BAD;
+        h->chunked = codings == 1;
         h->body_len = 0;
         for (size_t i = 0; n == 1 && i < v.n; i++) {
                 if (!is_digit(v.p[i]))
@@ -127,12 +132,26 @@ static int find_end(struct http_head *h)
                 return HTTP_HEAD_E_BAD;
         for (size_t i = 0; i < h->n_headers; i++)
                 if (http_text_is_nocase(&h->headers[i].name, "Connection") &&
-                        has_word(&h->headers[i].value, "close"))
+                        http_text_has_word(&h->headers[i].value, "close"))
                         h->keep_alive = false;
         return 0;
 }
 
-int http_head_parse(struct http_head *ret, const char *p, size_t n, size_t *ret_n)
+static bool has_bare_lf(const char *p, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                const char *lf = memchr(p + i, '\n', n - i);
+
+                if (!lf)
+                        return false;
+                i = (size_t)(lf - p);
+                if (i == 0 || lf[-1] != '\r')
+                        return true;
+        }
+        return false;
+}
+
+static int parse(struct http_head *ret, const char *p, size_t n, size_t max, bool chunks, size_t *ret_n)
 {
         const char *start = p, *end, *line_end;
         int r;
@@ -143,9 +162,12 @@ int http_head_parse(struct http_head *ret, const char *p, size_t n, size_t *ret_
         if ((size_t)(p - start) < n && !is_token(*p) && *p != '\r')
                 return HTTP_HEAD_E_BAD;
         n -= (size_t)(p - start);
-        end = memmem(p, n < HTTP_HEAD_MAX ? n : HTTP_HEAD_MAX, "\r\n\r\n", 4);
+        end = memmem(p, n < max ? n : max, "\r\n\r\n", 4);
+        // Who ends lines with a bare line feed would wait for ever.
+        if (!end && has_bare_lf(p, n < max ? n : max))
+                return HTTP_HEAD_E_BAD;
         if (!end)
-                return n < HTTP_HEAD_MAX ? HTTP_HEAD_E_MORE : HTTP_HEAD_E_TOO_LARGE;
+                return n < max ? HTTP_HEAD_E_MORE : HTTP_HEAD_E_TOO_LARGE;
         end += 2;
         line_end = memmem(p, (size_t)(end - p), "\r\n", 2);
         if (!line_end)
@@ -159,9 +181,19 @@ int http_head_parse(struct http_head *ret, const char *p, size_t n, size_t *ret_
                 r = parse_header(ret, p, line_end);
         }
         if (r == 0)
-                r = find_end(ret);
+                r = find_end(ret, chunks);
         *ret_n = (size_t)(end + 2 - start);
         return r;
+}
+
+int http_head_parse(struct http_head *ret, const char *p, size_t n, size_t *ret_n)
+{
+        return parse(ret, p, n, HTTP_HEAD_MAX, false, ret_n);
+}
+
+int http_head_parse_any(struct http_head *ret, const char *p, size_t n, size_t max, size_t *ret_n)
+{
+        return parse(ret, p, n, max, true, ret_n);
 }
 
 static int hex_value(char c)

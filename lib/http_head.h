@@ -17,7 +17,9 @@ struct http_text {
 
 struct http_head {
         struct http_text method, target;
+        bool http10;     // by a client that does not know chunks
         bool keep_alive; // HTTP/1.1, and no "Connection: close"
+        bool chunked;    // how long the body is shows only when it has come
         size_t body_len;
         size_t n_headers;
         struct {
@@ -35,10 +37,17 @@ enum http_head_result {
 // n bytes from the start of a request. 0: *ret is filled, and the head has *ret_n bytes; else enum http_head_result.
 int http_head_parse(struct http_head *ret, const char *p, size_t n, size_t *ret_n) _must_check_;
 
+// For a server that passes requests on: its own limit, and bodies in chunks (Transfer-Encoding) are taken.
+int http_head_parse_any(
+        struct http_head *ret, const char *p, size_t n, size_t max, size_t *ret_n) _must_check_;
+
 // How often that header is there (names in any case); *ret is the value of the first.
 unsigned http_head_find(const struct http_head *h, const char *name, struct http_text *ret);
 bool http_text_is(const struct http_text *t, const char *s);
 bool http_text_is_nocase(const struct http_text *t, const char *s);
+
+// Whether a list of words with commas between (Connection, Transfer-Encoding) has that word.
+bool http_text_has_word(const struct http_text *t, const char *word);
 
 // Decodes the %-escapes of a path. False for a broken escape, for bytes that are no visible ASCII, decoded or not, and for
 // what does not fit.
