@@ -197,8 +197,8 @@ static void on_post(void *arg)
 // curl's own deadline stands still in suspend, and a curl that ran out of memory may forget a transfer: so ours
 // stands behind it.
 // Everything of q is copied. A request that must not be sent (its URL) comes back through done().
-int http_start(
-        struct http_op **ret, struct http *h, const struct http_request *q, http_done_fn done, void *arg)
+static int start(struct http_op **ret, struct http *h, const struct http_request *q,
+        const struct http_stream *stream, http_done_fn done, void *arg)
 {
         struct http_op *op = calloc(1, sizeof *op);
         int r;
@@ -206,6 +206,8 @@ int http_start(
         if (!op)
                 return -ENOMEM;
         op->http = h;
+        if (stream)
+                op->stream = *stream;
         op->done = done;
         op->arg = arg;
         r = timer_new(&op->post, h->loop, on_post, op);
@@ -221,9 +223,22 @@ int http_start(
                 http_op_free(op);
                 return err_trace(r);
         }
-        timer_arm_in(op->post, r > 0 ? 0 : op->timeout_ms + GRACE_MS);
+        if (r > 0 || op->timeout_ms > 0)
+                timer_arm_in(op->post, r > 0 ? 0 : op->timeout_ms + GRACE_MS);
         *ret = op;
         return 0;
+}
+
+int http_start(
+        struct http_op **ret, struct http *h, const struct http_request *q, http_done_fn done, void *arg)
+{
+        return start(ret, h, q, NULL, done, arg);
+}
+
+int http_stream_start(struct http_op **ret, struct http *h, const struct http_request *q,
+        const struct http_stream *s, http_done_fn done, void *arg)
+{
+        return start(ret, h, q, s, done, arg);
 }
 
 struct http_op *http_op_free(struct http_op *op)

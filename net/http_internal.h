@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the files of the HTTPS client share: http.c (the multi handle on the loop), http_op.c (one request's
-// options and answer).
+// options and answer), http_stream.c (one that passes through).
 #pragma once
 
 #include "http.h"
+#include "http_stream.h"
 
 #include <curl/curl.h>
 
@@ -21,6 +22,7 @@ enum http_stop {
         HTTP_STOP_BODY,   // over the cap
         HTTP_STOP_HEADER, // too many bytes of them
         HTTP_STOP_MEMORY,
+        HTTP_STOP_STREAM, // whoever gives the body or takes the answer does not go on
 };
 
 struct http_op {
@@ -34,6 +36,7 @@ struct http_op {
         int64_t timeout_ms;
         enum http_stop stop;
         struct http_response response;
+        struct http_stream stream; // method NULL: the answer is collected
         http_done_fn done;
         void *arg;
         // For an end that does not come from curl: refused before the start, out of memory on the way, or
@@ -47,6 +50,8 @@ struct http_op {
 
 // Fills op from q: 0, -ENOMEM; or 1 with op->post_outcome and op->err when it must not be sent.
 int http_op_setup(struct http_op *op, const struct http_request *q);
+// The options of a request that passes through, over those of every other. False: out of memory.
+bool http_stream_set(struct http_op *op);
 // The outcome of a finished transfer; err is filled where it is not OK. Before http_op_release.
 enum outcome http_op_outcome(struct http_op *op, CURLcode code, struct err *err);
 // Frees what the transfer needed, its request body and headers first of all.

@@ -115,7 +115,11 @@ static bool add_headers(struct http_op *op, const struct http_request *q)
 {
         bool ok = add_header(op, "Expect:", NULL); // no waiting for "100 Continue"
 
-        ok = ok && (!q->accept ? add_header(op, "Accept:", NULL) : add_header(op, "Accept", q->accept));
+        if (op->stream.method) // nothing that was not given
+                ok = ok && add_header(op, "Accept:", NULL) && add_header(op, "Content-Type:", NULL);
+        else
+                ok = ok &&
+                     (!q->accept ? add_header(op, "Accept:", NULL) : add_header(op, "Accept", q->accept));
         if (ok && q->authorization)
                 ok = add_header(op, "Authorization", secret_str(q->authorization));
         for (const char *const *h = q->headers; ok && h && *h; h++)
@@ -220,7 +224,7 @@ int http_op_setup(struct http_op *op, const struct http_request *q)
         int r;
 
         op->body_max = q->body_max ? q->body_max : BODY_MAX;
-        op->timeout_ms = q->timeout_ms ? q->timeout_ms : TIMEOUT_MS;
+        op->timeout_ms = op->stream.method ? 0 : q->timeout_ms ? q->timeout_ms : TIMEOUT_MS;
         op->response.body = BUF_INIT(op->body_max);
         op->response.retry_after_s = -1;
         name_host(op, q->url);
@@ -235,7 +239,7 @@ int http_op_setup(struct http_op *op, const struct http_request *q)
         if (r < 0)
                 return err_trace(r);
         if (!set_rules(e, op) || !set_route(e, q->url) || !set_request(e, op, q) || !set_age(e, op->http) ||
-                !set_limits(e, op))
+                !set_limits(e, op) || (op->stream.method && !http_stream_set(op)))
                 return -ENOMEM; // the options are all known to this libcurl: memory is all that can lack
         op->post_outcome = OUTCOME_TIMEOUT;
         err_set(&op->err, "%s did not answer in time", op->host);
@@ -261,6 +265,9 @@ static enum outcome stopped(const struct http_op *op, struct err *err)
         case HTTP_STOP_BODY:
                 err_set(err, "%s sent more than %zu bytes", op->host, op->body_max);
                 return OUTCOME_BAD_ANSWER;
+        case HTTP_STOP_STREAM:
+                err_set(err, "what goes between here and %s was given up", op->host);
+                return OUTCOME_CANCELLED;
         case HTTP_STOP_HEADER:
                 err_set(err, "%s sent more than %u bytes of headers", op->host, HEADER_MAX);
                 return OUTCOME_BAD_ANSWER;
