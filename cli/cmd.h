@@ -24,6 +24,8 @@ int cmd_configure(struct cli *cli, int argc, char *argv[]);
 int cmd_doctor(struct cli *cli, int argc, char *argv[]);
 int cmd_why(struct cli *cli, int argc, char *argv[]);
 int cmd_migrate(struct cli *cli, int argc, char *argv[]);
+int cmd_curl(struct cli *cli, int argc, char *argv[]);
+int cmd_proxy(struct cli *cli, int argc, char *argv[]);
 int cmd_token(struct cli *cli, int argc, char *argv[]);
 int cmd_service_url(struct cli *cli, int argc, char *argv[]);
 int cmd_container_args(struct cli *cli, int argc, char *argv[]);

@@ -17,7 +17,7 @@
 static const int passed_on[] = {
         SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE, SIGWINCH, SIGCONT};
 
-static int cannot_run(const char *program)
+int exec_cannot_run(const char *program)
 {
         int e = errno;
         char clean[300];
@@ -31,11 +31,10 @@ int exec_become(char *argv[])
 {
         fflush(NULL);
         execvp(argv[0], argv);
-        return cannot_run(argv[0]);
+        return exec_cannot_run(argv[0]);
 }
 
-// The same end as the child's, without a second core file.
-static int end_like(int status)
+int exec_end_like(int status)
 {
         sigset_t set;
 
@@ -86,14 +85,14 @@ int exec_child(char *argv[], void (*after)(void *arg), void *arg)
                 sigaction(SIGCHLD, &child_action, NULL);
                 sigprocmask(SIG_SETMASK, &before, NULL);
                 execvp(argv[0], argv);
-                _exit(cannot_run(argv[0]));
+                _exit(exec_cannot_run(argv[0]));
         }
         if (child < 0) {
-                status = cannot_run(argv[0]);
+                status = exec_cannot_run(argv[0]);
                 after(arg);
                 return status;
         }
         status = wait_for(child, &signals);
         after(arg);
-        return end_like(status);
+        return exec_end_like(status);
 }

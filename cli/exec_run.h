@@ -11,3 +11,6 @@
 int exec_become(char *argv[]);
 // Returns the program's exit code. Where a signal ended it, after_fn is called and the same signal ends us.
 int exec_child(char *argv[], void (*after)(void *arg), void *arg);
+// For those who wait by themselves: ends as a child did (without a second core file), or returns its exit status.
+int exec_end_like(int status);
+int exec_cannot_run(const char *program); // says why, by errno; what to exit with

@@ -99,6 +99,9 @@ static int read_name(struct aws_host *h, const char *host, const char *end)
         const char *last = label(host, end), *before = last > host ? label(host, last - 1) : NULL;
         size_t n = (size_t)(end - last);
 
+        // vpce-0123-abcd.SERVICE.REGION.vpce: the same service, by a private address
+        if (n == 4 && memcmp(last, "vpce", 4) == 0 && before)
+                return read_name(h, host, last - 1);
         if (is_region(last, n) && before)
                 return take(h->region, last, n) && take_service(h, host, last - 1) ? 0 : -ENOENT;
         for (size_t i = 0; before && i < ARRAY_SIZE(turned); i++)
