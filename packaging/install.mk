@@ -79,10 +79,20 @@ install-imds: all
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/valetkey-imds.service >$(DESTDIR)$(UNITDIR)/valetkey-imds.service
 	$(call install_mans,$(MANS_OF_IMDS))
 
-# Users who exist only at the provider, for every program that asks the C library.
+# Users who exist only at the provider, for every program that asks the C library; for nscd, which keeps answers; and for
+# programs that AppArmor confines.
 install-nss: all
-	$(if $(NSS_SRC),install -D -m 644 $(B)/libnss_valetkey.so.2 $(DESTDIR)$(NSSDIR)/libnss_valetkey.so.2)
+	install -d $(DESTDIR)$(NSSDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/apparmor.d/abstractions/nameservice.d
+	install -m 644 $(B)/libnss_valetkey.so.2 $(DESTDIR)$(NSSDIR)/
+	for s in path service; do \
+		sed 's|@STATEDIR@|$(LOCALSTATEDIR)/lib/valetkey|g' packaging/valetkey-nss-flush.$$s \
+			>$(DESTDIR)$(UNITDIR)/valetkey-nss-flush.$$s || exit 1; \
+	done
+	sed 's|/var/lib/valetkey|$(LOCALSTATEDIR)/lib/valetkey|' packaging/nameservice.apparmor \
+		>$(DESTDIR)$(SYSCONFDIR)/apparmor.d/abstractions/nameservice.d/valetkey
 	$(call install_mans,$(MANS_OF_NSS))
+	$(if $(filter yes,$(ENABLE)),for s in nscd unscd; do install -d $(DESTDIR)$(UNITDIR)/$$s.service.wants && \
+		ln -sf ../valetkey-nss-flush.path $(DESTDIR)$(UNITDIR)/$$s.service.wants/valetkey-nss-flush.path || exit 1; done)
 
 # What a daemon may touch, wherever the kernel can be told.
 define install_profile

@@ -91,7 +91,7 @@ static int open_folder(struct table_edit *e, const char *path)
         if (n < 0 || n >= (int)sizeof dir)
                 return -ENAMETOOLONG;
         n = snprintf(e->base, sizeof e->base, "%s", slash ? slash + 1 : path);
-        if (n <= 0 || n >= (int)sizeof e->base - 8)
+        if (n <= 0 || n >= (int)sizeof e->base - 9)
                 return -EINVAL;
         e->dir_fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (e->dir_fd < 0 || fstat(e->dir_fd, &e->dir_st) < 0)
@@ -234,6 +234,7 @@ int table_edit_add(struct table_edit *e, const struct table_user *u)
         r = append(e, p, n, true);
         if (r < 0)
                 free(p);
+        e->told |= r == 0;
         return r;
 }
 
@@ -241,6 +242,17 @@ static void release(struct entry *x)
 {
         if (x->owned)
                 free((void *)(uintptr_t)x->rec);
+}
+
+// Do programs that ask for the user hear the same of both?
+static bool tells_the_same(const struct entry *a, const struct entry *b)
+{
+        static const int told[] = {0, 3, 4, 5}; // name, display name, home, shell
+
+        for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+                if (view_cmp(record_string(a, told[i]), record_string(b, told[i])) != 0)
+                        return false;
+        return memcmp(a->rec + 8, b->rec + 8, 8) == 0; // uid and gid
 }
 
 int table_edit_replace(struct table_edit *e, const struct table_user *u)
@@ -255,6 +267,7 @@ int table_edit_replace(struct table_edit *e, const struct table_user *u)
         r = encode(e, u, &p, &n);
         if (r != 0)
                 return r;
+        e->told |= !tells_the_same(x, &(const struct entry){.rec = p, .len = n});
         release(x);
         x->rec = p;
         x->len = n;
@@ -272,6 +285,7 @@ int table_edit_remove(struct table_edit *e, const char *name)
         free(x->gids);
         memmove(x, x + 1, (size_t)(e->e + e->n - x - 1) * sizeof *x);
         e->n--;
+        e->told = true;
         return 0;
 }
 
@@ -483,6 +497,18 @@ static int write_file(const struct table_edit *e, const char *tmp, struct layout
         return r;
 }
 
+// Who keeps answers of name services for a while (nscd) wants to know of it: a path unit waits for a touch of PATH.changed.
+// A sign-in is not refused because there is no such file: answers that are kept grow old by themselves.
+static void tell(const struct table_edit *e)
+{
+        char name[NAME_MAX + 9];
+
+        if (!e->told)
+                return;
+        snprintf(name, sizeof name, "%s.changed", e->base);
+        utimensat(e->dir_fd, name, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
 int table_edit_commit(struct table_edit *e)
 {
         struct layout l = {0};
@@ -503,8 +529,11 @@ int table_edit_commit(struct table_edit *e)
                 else if (fsync(e->dir_fd) < 0)
                         r = -errno;
         }
-        if (r == 0)
+        if (r == 0) {
                 e->serial++;
+                tell(e);
+                e->told = false;
+        }
         layout_deinit(&l);
         return r;
 }

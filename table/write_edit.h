@@ -38,6 +38,7 @@ struct table_edit {
         struct edit_group *groups; // in the order of their gids
         size_t n_groups;
         struct table_newcomers newcomers;
+        bool told; // what name services tell has changed: more than times and locks
 };
 
 struct view {

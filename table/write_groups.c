@@ -46,7 +46,7 @@ static int insert_group(struct table_edit *e, uint32_t gid, struct edit_group **
         e->groups = more;
         *ret = more + i;
         memmove(more + i + 1, more + i, (e->n_groups++ - i) * sizeof *more);
-        more[i].gid = gid;
+        more[i] = (struct edit_group){.gid = gid};
         return 0;
 }
 
@@ -65,9 +65,11 @@ int table_edit_set_group(struct table_edit *e, const char *name, uint32_t gid)
                 return TABLE_E_INVALID;
         if (!x)
                 r = insert_group(e, gid, &x);
-        if (r == 0)
-                memcpy(x->name, g.name, sizeof x->name);
-        return r;
+        if (r != 0)
+                return r;
+        e->told |= strcmp(x->name, g.name) != 0;
+        memcpy(x->name, g.name, sizeof x->name);
+        return 0;
 }
 
 // Takes the gid out of a user's list.
@@ -91,6 +93,7 @@ int table_edit_remove_group(struct table_edit *e, uint32_t gid)
                 leave(&e->e[i], gid);
         memmove(x, x + 1, (size_t)(e->groups + e->n_groups - x - 1) * sizeof *x);
         e->n_groups--;
+        e->told = true;
         return 0;
 }
 
@@ -135,6 +138,7 @@ int table_edit_set_groups_of(struct table_edit *e, const char *user, const uint3
                 free(list);
                 return TABLE_E_INVALID;
         }
+        e->told |= n != u->n_gids || (n > 0 && memcmp(list, u->gids, n * sizeof *list) != 0);
         free(u->gids);
         u->gids = list;
         u->n_gids = n;
@@ -245,6 +249,7 @@ int groups_load(struct table_edit *e, const struct table *t)
                 r = load_groups(e, t);
         if (r == 0 && e->n_groups > 0)
                 r = load_memberships(e, t);
+        e->told = false;
         return r;
 }
 

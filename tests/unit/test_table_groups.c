@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define ADMINS  (TABLE_UID_MIN + 1000)
 #define READERS (TABLE_UID_MIN + 1001)
@@ -45,6 +46,7 @@ static int gone(void **state)
         (void)state;
         unlink(at("users"));
         unlink(at("users.lock"));
+        unlink(at("users.changed"));
         return rmdir(dir);
 }
 
@@ -348,6 +350,45 @@ static void patterns_match_what_they_say(void **state)
         }
 }
 
+// nscd is told where a name service would answer otherwise than before, and only there: not at every sign-in.
+static void what_name_services_tell_is_marked_when_it_changes(void **state)
+{
+        const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+        struct table_edit *e = begin();
+        struct table_user u;
+        struct stat st;
+
+        (void)state;
+        add(e, "bob", 1);
+        commit(e);
+        assert_int_equal(access(at("users.changed"), F_OK), -1); // where nobody waits for it there is none
+        close(open(at("users.changed"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+#define CHANGED(want, ...)                                                                                   \
+        do {                                                                                                 \
+                assert_int_equal(utimensat(AT_FDCWD, at("users.changed"), long_ago, 0), 0);                  \
+                e = begin();                                                                                 \
+                __VA_ARGS__;                                                                                 \
+                commit(e);                                                                                   \
+                assert_int_equal(stat(at("users.changed"), &st), 0);                                         \
+                assert_int_equal(st.st_mtime > 1, want);                                                     \
+        } while (0)
+        CHANGED(true, add(e, "alice", 0));
+        CHANGED(false, (void)0);
+        CHANGED(true, table_edit_set_group(e, "readers", READERS));
+        CHANGED(false, table_edit_set_group(e, "readers", READERS));
+        CHANGED(true, table_edit_set_group(e, "viewers", READERS));
+        CHANGED(true, set(e, "alice", 1, (const uint32_t[]){READERS}));
+        CHANGED(false, set(e, "alice", 1, (const uint32_t[]){READERS}));
+        CHANGED(true, set(e, "alice", 0, NULL));
+        CHANGED(false, table_edit_set_max_offline_age(e, 77));
+        CHANGED(false, table_edit_get(e, "alice", &u); u.last_success_s = 5; u.flags = TABLE_USER_LOCKED;
+                table_edit_replace(e, &u));
+        CHANGED(true, snprintf(u.shell, sizeof u.shell, "/bin/zsh"); table_edit_replace(e, &u));
+        CHANGED(true, table_edit_remove_group(e, READERS));
+        CHANGED(true, table_edit_remove(e, "alice"));
+#undef CHANGED
+}
+
 // Many groups with many members each, of whom some are in many: everything is found again.
 static void a_large_table_is_read_back(void **state)
 {
@@ -642,6 +683,7 @@ int main(void)
                 cmocka_unit_test_setup(a_local_table_has_no_groups, empty),
                 cmocka_unit_test_setup(no_group_is_there_twice_or_is_a_users, empty),
                 cmocka_unit_test_setup(patterns_match_what_they_say, empty),
+                cmocka_unit_test_setup(what_name_services_tell_is_marked_when_it_changes, empty),
                 cmocka_unit_test_setup(a_large_table_is_read_back, empty),
                 cmocka_unit_test_setup(any_damaged_byte_reads_as_corrupt_or_does_not_matter, empty),
                 cmocka_unit_test_setup(every_allocation_of_the_writer_may_fail, empty),
