@@ -218,7 +218,7 @@ $(B)/valetkey.pot: $(POT_SRC)
 	@mkdir -p $(@D)
 	$(call say,POT,$@)
 	$(Q)xgettext --from-code=UTF-8 --package-name=valetkey --package-version=$(VERSION) --add-comments=Translators -k_ -kN_ \
-		-kerr_set:2 -kerr_prefix:2 -kcmd_usage:2 -kcmd_parse:9 -kadd_note:2 -kfindings_mend:2 \
+		-kerr_set:2 -kerr_prefix:2 -kcmd_usage:2 -kcmd_parse:9 -kadd_note:2 -kfindings_mend:2 -kcause_say:3 -kcause_mend:2 -kcause_add:2 \
 		-kfindings_ok:3 -kfindings_unknown:3 -kfindings_wrong:3 $(foreach f,err_set:2 err_prefix:2 add_note:2 findings_mend:2 \
 		findings_ok:3 findings_unknown:3 findings_wrong:3,--flag=$(f):c-format) -o $@ $(POT_SRC)
 $(B)/locale/%/LC_MESSAGES/valetkey.mo: po/%.po

@@ -7,14 +7,12 @@
 #include "columns.h"
 #include "evaluate_say.h"
 #include "evaluate_token.h"
+#include "policy_args.h"
 #include "policy_who.h"
 #include "translate.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #define SYNOPSIS "evaluate --action ACTION [--resource ARN] [--principal ARN] [OPTION]…"
 
@@ -39,21 +37,15 @@ static const char help[] =
            "  --json                    data for programs\n"
            "  --help                    this text\n");
 
-#define DOCUMENTS_MAX 64u
-#define NOBODY        "arn:aws:iam::000000000000:user/nobody"
+#define NOBODY "arn:aws:iam::000000000000:user/nobody"
 
 struct work {
         struct evaluate_case e; // what is asked, and of which files
-        struct policy_document documents[DOCUMENTS_MAX];
-        struct policy *policies[DOCUMENTS_MAX];
-        char *names[DOCUMENTS_MAX];
-        struct policy_context *context;
+        struct policy_args args;
         struct policy_who who;
         const char *principal, *principal_role, *resource_account;
         struct evaluate_token *token; // NULL
         char account[13];
-        unsigned levels[POLICY_LAYERS_];
-        bool trust;
         struct err err;
         int error; // of an option, once there was one
 };
@@ -69,98 +61,6 @@ enum option_id {
         O_TOKEN,
         O_LAYER, // + enum policy_layer
 };
-
-int evaluate_read_file(struct buf *out, const char *path, struct err *err)
-{
-        cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        struct stat st;
-        ssize_t n = 1;
-
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                err_set(err, "%s: %s", path, strerror(errno));
-                return -EINVAL;
-        }
-        if (S_ISDIR(st.st_mode)) {
-                err_set(err, "%s is a folder", path);
-                return -EINVAL;
-        }
-        while (n > 0) {
-                char block[4096];
-
-                n = read(fd, block, sizeof block);
-                if (n > 0 && buf_append(out, block, (size_t)n) < 0) {
-                        err_set(err, "%s has more than %zu bytes", path, out->max);
-                        return -EINVAL;
-                }
-        }
-        if (n < 0)
-                err_set(err, "%s: %s", path, strerror(errno));
-        return n < 0 ? -EINVAL : 0;
-}
-
-static int add_document(struct work *w, enum policy_layer layer, unsigned level, const char *path, size_t n)
-{
-        cleanup_buf struct buf text = BUF_INIT(POLICY_SIZE_MAX);
-        size_t i = w->e.request.n_documents;
-        int r;
-
-        if (i == DOCUMENTS_MAX) {
-                err_set(&w->err, "more than %u policies", DOCUMENTS_MAX);
-                return -EINVAL;
-        }
-        w->names[i] = strndup(path, n);
-        if (!w->names[i])
-                return -ENOMEM;
-        r = evaluate_read_file(&text, w->names[i], &w->err);
-        if (r == 0) {
-                r = policy_parse(
-                        &w->policies[i], policy_layer_kind(layer, w->trust), buf_str(&text), text.n, &w->err);
-                if (r == -EBADMSG)
-                        err_prefix(&w->err, "%s: ", w->names[i]);
-        }
-        if (r < 0) {
-                free(TAKE_PTR(w->names[i]));
-                return r;
-        }
-        w->documents[i] = (struct policy_document){w->policies[i], layer, level};
-        w->e.request.n_documents++;
-        return 0;
-}
-
-// "a.json,b.json" for those of one level of an organisation; elsewhere a file's name.
-static int add_files(struct work *w, enum policy_layer layer, const char *list)
-{
-        bool levels = layer == POLICY_LAYER_SERVICE_CONTROL || layer == POLICY_LAYER_RESOURCE_CONTROL;
-        unsigned level = levels ? w->levels[layer]++ : 0;
-        int r = 0;
-
-        if (level >= POLICY_LEVELS_MAX) {
-                err_set(&w->err, "an organisation has no more than %u levels", POLICY_LEVELS_MAX);
-                return -EINVAL;
-        }
-        while (r == 0) {
-                size_t n = levels ? strcspn(list, ",") : strlen(list);
-
-                r = add_document(w, layer, level, list, n);
-                if (!list[n])
-                        break;
-                list += n + 1;
-        }
-        return r;
-}
-
-static int add_context(struct work *w, const char *pair)
-{
-        const char *equals = strchr(pair, '=');
-        cleanup_free char *key = NULL;
-
-        if (!equals || equals == pair || !memchr(pair, ':', (size_t)(equals - pair))) {
-                err_set(&w->err, "--context wants KEY=VALUE, like aws:SourceIp=192.0.2.1");
-                return -EINVAL;
-        }
-        key = strndup(pair, (size_t)(equals - pair));
-        return key ? policy_context_add(w->context, key, equals + 1) : -ENOMEM;
-}
 
 static int on_option(int c, void *arg)
 {
@@ -184,54 +84,29 @@ static int on_option(int c, void *arg)
                 w->principal_role = optarg;
                 break;
         case O_CONTEXT:
-                r = add_context(w, optarg);
+                r = policy_args_add_context(&w->args, optarg, &w->err);
                 break;
         case O_TRUST:
-                w->trust = true;
-                r = add_files(w, POLICY_LAYER_RESOURCE, optarg);
-                w->trust = false;
-                w->e.trust = true;
+                r = policy_args_add_files(&w->args, POLICY_LAYER_RESOURCE, true, optarg, &w->err);
+                w->e.request.trust = true;
                 break;
         case O_TOKEN:
                 w->token = evaluate_token_free(w->token);
                 r = evaluate_token_read(&w->token, optarg, &w->err);
                 break;
         default:
-                r = add_files(w, (enum policy_layer)(c - O_LAYER), optarg);
+                r = policy_args_add_files(&w->args, (enum policy_layer)(c - O_LAYER), false, optarg, &w->err);
         }
         if (r < 0 && !w->error)
                 w->error = r;
         return 0; // said later, in one line
 }
 
-// ---- what a request has without being told
-
-static int add_default(struct policy_context *c, const char *key, const char *value)
-{
-        return policy_context_has(c, key) ? 0 : policy_context_add(c, key, value);
-}
-
-static int add_defaults(struct work *w)
-{
-        time_t now = time(NULL);
-        struct tm tm;
-        char text[32];
-        int r = w->who.principal.arn[0] ? policy_who_to_context(w->context, &w->who) : 0;
-
-        if (r < 0)
-                return r;
-        snprintf(text, sizeof text, "%lld", (long long)now);
-        r = add_default(w->context, "aws:EpochTime", text);
-        if (r == 0 && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm)))
-                r = add_default(w->context, "aws:CurrentTime", text);
-        return r == 0 ? add_default(w->context, "aws:SecureTransport", "true") : r;
-}
-
 static bool needs_a_principal(const struct work *w)
 {
-        for (size_t i = 0; i < w->e.request.n_documents; i++)
-                if (w->documents[i].layer == POLICY_LAYER_RESOURCE ||
-                        w->documents[i].layer == POLICY_LAYER_VPC_ENDPOINT)
+        for (size_t i = 0; i < w->args.n; i++)
+                if (w->args.documents[i].layer == POLICY_LAYER_RESOURCE ||
+                        w->args.documents[i].layer == POLICY_LAYER_VPC_ENDPOINT)
                         return true;
         return false;
 }
@@ -268,12 +143,12 @@ static int settle(struct work *w)
         int r;
 
         if (w->token) {
-                if (action || !w->e.trust) {
+                if (action || !w->e.request.trust) {
                         err_set(&w->err,
                                 "--web-identity-token goes with --trust-policy and without --action");
                         return -EINVAL;
                 }
-                r = evaluate_token_settle(w->token, c->request.resource, w->context, &w->err);
+                r = evaluate_token_settle(w->token, c->request.resource, w->args.context, &w->err);
                 if (r < 0)
                         return r;
         } else if (!action || !strchr(action, ':') || strpbrk(action, "*? ")) {
@@ -283,7 +158,7 @@ static int settle(struct work *w)
         r = settle_principal(w);
         if (r < 0)
                 return r;
-        c->request.context = w->context;
+        c->request.context = w->args.context;
         if (!c->request.resource)
                 c->request.resource = "*";
         policy_arn_account(w->account, c->request.resource);
@@ -292,8 +167,9 @@ static int settle(struct work *w)
                 return -EINVAL;
         }
         c->resource_account = w->resource_account ? w->resource_account : w->account[0] ? w->account : NULL;
-        c->resource_must_allow = w->e.trust || policy_opens_alone(action, c->request.resource);
-        return add_defaults(w);
+        c->resource_must_allow = w->e.request.trust || policy_opens_alone(action, c->request.resource);
+        r = w->who.principal.arn[0] ? policy_who_to_context(w->args.context, &w->who) : 0;
+        return r == 0 ? policy_args_add_now(w->args.context) : r;
 }
 
 // An ID token asks for up to three actions at once: the first that is refused is told, with what else is.
@@ -302,8 +178,9 @@ static int decide(struct work *w, struct policy_outcome *ret)
         const char *one[] = {w->e.request.request.action, NULL};
         const char *const *actions = w->token ? evaluate_token_actions(w->token) : one;
 
-        w->e.request.documents = w->documents;
-        w->e.names = w->names;
+        w->e.request.documents = w->args.documents;
+        w->e.request.n_documents = w->args.n;
+        w->e.names = w->args.names;
         return evaluate_actions(&w->e, actions, ret);
 }
 
@@ -314,8 +191,7 @@ static int decide_and_say(struct cli *cli, struct work *w)
 
         r = decide(w, &o);
         if (r == 0 && w->token)
-                r = evaluate_token_notes(
-                        w->token, w->documents, w->names, w->e.request.n_documents, &w->e.notes);
+                r = evaluate_token_notes(w->token, w->args.documents, w->args.names, w->args.n, &w->e.notes);
         if (r < 0)
                 return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
         r = cli->json ? evaluate_say_json(&w->e, &o) : evaluate_say(&w->e, &o);
@@ -326,11 +202,7 @@ static int decide_and_say(struct cli *cli, struct work *w)
 
 static void work_deinit(struct work *w)
 {
-        for (size_t i = 0; i < w->e.request.n_documents; i++) {
-                policy_free(w->policies[i]);
-                free(w->names[i]);
-        }
-        policy_context_free(w->context);
+        policy_args_deinit(&w->args);
         evaluate_token_free(w->token);
         json_decref(w->e.notes);
 }
@@ -358,7 +230,7 @@ int cmd_evaluate(struct cli *cli, int argc, char *argv[])
         struct work *w = calloc(1, sizeof *w);
         int code = 1, n;
 
-        if (!w || policy_context_new(&w->context) < 0) {
+        if (!w || policy_args_init(&w->args) < 0) {
                 free(w);
                 return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
         }

@@ -4,15 +4,13 @@
 // claims of the ID token that the broker verified.
 #include "cmd.h"
 
+#include "aws_query.h"
+#include "clock.h"
 #include "columns.h"
-#include "http_once.h"
 #include "json.h"
 #include "protocol.h"
 #include "role_choose.h"
-#include "role_credentials.h"
-#include "sts.h"
 #include "sts_caller_identity.h"
-#include "sts_sign.h"
 #include "whoami_identity.h"
 #include "translate.h"
 
@@ -21,104 +19,39 @@
 
 #define SYNOPSIS   "whoami [--json] [ROLE | --identity [IDENTITY]]"
 #define HEAD_WIDTH 12u
-#define TIMEOUT_MS 10000
-#define SKEW_MAX_S 300 // what STS forgives
-
-struct question {
-        const char *endpoint, *region, *ca_file; // of the status document
-        struct role_credentials keys;
-        struct secret *form;
-};
 
 static const char *member(const json_t *o, const char *key)
 {
         return json_string_value(json_object_get(o, key));
 }
 
-static enum outcome prepare(
-        struct question *q, const struct cli *cli, const struct role_choice *c, struct err *err)
+static enum outcome ask_sts(struct sts_caller_identity *ret, const struct cli *cli,
+        const struct role_choice *c, struct role_credentials *keys, struct err *err)
 {
         const json_t *sts = json_object_get(c->role, "sts");
+        struct aws_query q = {.endpoint = member(sts, "endpoint"),
+                .region = member(sts, "region"),
+                .ca_file = member(sts, "ca_file"),
+                .service = "sts",
+                .role = c->name,
+                .keys = keys};
         cleanup_buf struct buf form = BUF_INIT(256);
+        struct aws_answer a = {.body = BUF_INIT(0)};
+        enum outcome o;
 
-        q->endpoint = member(sts, "endpoint");
-        q->region = member(sts, "region");
-        q->ca_file = member(sts, "ca_file");
-        if (!q->endpoint || !q->region) {
+        if (!q.endpoint || !q.region) {
                 err_set(err, "role %.100s has no STS endpoint", c->name);
                 return OUTCOME_MISCONFIGURED;
         }
-        if (sts_caller_identity_request(&form) < 0 || buf_take_secret(&form, &q->form) < 0)
+        if (sts_caller_identity_request(&form) < 0)
                 return OUTCOME_INTERNAL;
-        return role_credentials_get(&q->keys, cli, c->name, 0, err);
-}
-
-// One signed request. skew_s: what STS's clock is ahead of ours.
-static enum outcome ask(
-        const struct question *q, int64_t skew_s, struct http_response *response, struct err *err)
-{
-        const struct sts_signer by = {.access_key_id = q->keys.access_key_id,
-                .secret_access_key = q->keys.secret_access_key,
-                .session_token = q->keys.session_token,
-                .region = q->region};
-        struct sts_headers headers = STS_HEADERS_INIT;
-        int r = sts_sign(&headers, q->endpoint, q->form, &by, clock_wall_s(&clock_system) + skew_s, err);
-        const struct http_request request = {.url = q->endpoint,
-                .ca_file = q->ca_file,
-                .form = q->form,
-                .accept = "text/xml",
-                .authorization = headers.authorization,
-                .headers = headers.list,
-                .body_max = STS_ANSWER_MAX,
-                .timeout_ms = TIMEOUT_MS};
-        enum outcome o = r == 0         ? http_once(response, &request, err)
-                         : r == -EINVAL ? OUTCOME_MISCONFIGURED
-                                        : OUTCOME_INTERNAL;
-
-        sts_headers_deinit(&headers);
+        o = role_credentials_get(keys, cli, c->name, 0, err);
+        if (o == OUTCOME_OK)
+                o = aws_query(&a, &q, &form, err);
+        if (o == OUTCOME_OK && sts_caller_identity_parse(ret, a.body.p, a.body.n, err) < 0)
+                o = OUTCOME_BAD_ANSWER;
+        aws_answer_deinit(&a);
         return o;
-}
-
-static enum outcome refused(const struct http_response *response, const char *role, struct err *err)
-{
-        struct sts_error_answer e;
-
-        sts_error_parse(&e, response->status, response->body.p, response->body.n);
-        if (e.code == STS_E_UNREADABLE) {
-                err_set(err, "STS answered for role %.80s with HTTP status %d and no STS error", role,
-                        response->status);
-                return response->status >= 500 ? OUTCOME_UNREACHABLE : OUTCOME_BAD_ANSWER;
-        }
-        err_set(err, "STS refused role %.80s: %s: %.90s (request id %.60s)", role, e.name, e.message,
-                e.request_id[0] ? e.request_id : "none");
-        return e.code == STS_E_THROTTLED ? OUTCOME_THROTTLED
-               : response->status >= 500 ? OUTCOME_UNREACHABLE
-                                         : OUTCOME_ACCESS_DENIED;
-}
-
-// A clock that is wrong here is set right by STS's own word, once.
-static enum outcome ask_sts(
-        struct sts_caller_identity *ret, const struct question *q, const char *role, struct err *err)
-{
-        int64_t skew_s = 0;
-
-        for (int tries = 0;; tries++) {
-                struct http_response response = {0};
-                enum outcome o = ask(q, skew_s, &response, err);
-                int64_t ahead = response.date_s ? response.date_s - clock_wall_s(&clock_system) : 0;
-
-                if (o == OUTCOME_OK && response.status == 200)
-                        o = sts_caller_identity_parse(ret, response.body.p, response.body.n, err) == 0
-                                    ? OUTCOME_OK
-                                    : OUTCOME_BAD_ANSWER;
-                else if (o == OUTCOME_OK && tries == 0 && (ahead > SKEW_MAX_S || ahead < -SKEW_MAX_S))
-                        skew_s = ahead;
-                else if (o == OUTCOME_OK)
-                        o = refused(&response, role, err);
-                buf_deinit(&response.body);
-                if (o != OUTCOME_OK || ret->arn)
-                        return o;
-        }
 }
 
 static enum outcome print(
@@ -148,18 +81,15 @@ static enum outcome whoami(const struct cli *cli, const char *typed, struct err 
 {
         struct sts_caller_identity id = {0};
         struct role_choice c = {0};
-        struct question q = {0};
+        struct role_credentials keys = {0};
         enum outcome o = role_choose(&c, cli, typed, err);
 
         if (o == OUTCOME_OK)
-                o = prepare(&q, cli, &c, err);
+                o = ask_sts(&id, cli, &c, &keys, err);
         if (o == OUTCOME_OK)
-                o = ask_sts(&id, &q, c.name, err);
-        if (o == OUTCOME_OK)
-                o = print(cli, c.name, &id, q.keys.expiration_s);
+                o = print(cli, c.name, &id, keys.expiration_s);
         sts_caller_identity_deinit(&id);
-        role_credentials_deinit(&q.keys);
-        secret_free(q.form);
+        role_credentials_deinit(&keys);
         role_choice_deinit(&c);
         return o;
 }

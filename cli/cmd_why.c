@@ -10,6 +10,8 @@
 #include "role_choose.h"
 #include "settings.h"
 #include "sts.h"
+#include "policy_decide.h"
+#include "why_access.h"
 #include "why_reason.h"
 #include "why_trust.h"
 #include "translate.h"
@@ -19,19 +21,45 @@
 #include <sys/prctl.h>
 
 #define HEAD_WIDTH 15u
-#define SYNOPSIS   "why [--trust-policy FILE] [--json] [ROLE]"
+#define SYNOPSIS                                                                                             \
+        "why [--trust-policy FILE] [--json] [ROLE]\n"                                                        \
+        "       valetkey why ROLE ACTION RESOURCE [OPTION]…"
 
 static const char help[] =
-        N_("Explains why a role's credentials do not come, and what the account must have.\n"
+        N_("Explains why a role's credentials do not come, and what the account must have; or why AWS "
+           "refuses the role an action.\n"
            "\n"
-           "  --trust-policy FILE  would this trust policy let the identity in, and if not, "
-           "which condition refuses\n"
-           "  --json               data for programs, see valetkey-why(1)\n"
-           "  --help               this text\n");
+           "  --trust-policy FILE        would this trust policy let the identity in, and if not, which "
+           "condition refuses\n"
+           "  --json                     data for programs, see valetkey-why(1)\n"
+           "  --help                     this text\n"
+           "\n"
+           "For an action:\n"
+           "  --message TEXT             what AWS said, or an encoded message; -: read it from stdin\n"
+           "  --context KEY=VALUE        a condition key of the request; may come again\n"
+           "  --region REGION            where the request goes\n"
+           "  --resource-account ID      where the resource's ARN does not say it\n"
+           "  --resource-policy FILE     the policy of the resource\n"
+           "  --vpc-endpoint-policy FILE\n"
+           "  --scp FILE[,FILE]…         those of one level of the organisation; again for the next\n"
+           "  --rcp FILE[,FILE]…         the same\n"
+           "  --iam-endpoint URL         instead of the partition's IAM\n");
+
+enum option_id {
+        O_TRUST = 't',
+        O_MESSAGE = 256,
+        O_CONTEXT,
+        O_REGION,
+        O_ACCOUNT,
+        O_IAM,
+        O_LAYER, // + enum policy_layer
+};
 
 struct work {
         struct cli *cli;
         const char *trust_file;
+        struct why_access access;     // where an action is asked about
+        bool access_only;             // an option that is about an action was given
         struct config *config;        // as far as it can be read here; NULL
         const char *session_template; // of it; NULL
         struct role_choice choice;
@@ -119,43 +147,41 @@ static enum outcome name_provider(struct work *w)
         return OUTCOME_OK;
 }
 
-// What the configuration has it asked for with, and what goes along with the session it is asked by.
-static enum outcome make_chained_trust(struct work *w, const char *source_arn)
+// Of a role that another role assumes: what the session is given, from the configuration and from the token at the chain's root.
+static void describe_chain(const struct work *w, struct why_trust *t)
 {
-        const struct config_role *conf = w->config ? config_find_role(w->config, w->choice.name) : NULL;
-        struct why_chained c = {.source_arn = source_arn};
-        cleanup_json json_t *claims = NULL;
-        struct err err = ERR_INIT;
-        const json_t *tag;
-        size_t i;
+        const struct config_role *role = w->config ? config_find_role(w->config, w->choice.name) : NULL;
+        const json_t *from = find(json_object_get(w->after, "roles"), text(w->role, "source_role"));
+        const char *session = text(from, "assumed_role_arn");
 
-        if (conf) {
-                c.external_id = conf->external_id;
-                c.sets_identity = conf->source_identity != NULL;
-                c.sets_tags = conf->tags != NULL;
-        }
-        if (cmd_get_json(w->cli, MSG_CLAIMS, TAG_IDENTITY, text(w->role, "identity"), &claims, &err) ==
-                OUTCOME_OK) {
-                c.sets_identity |= text(claims, "source_identity") != NULL;
-                json_array_foreach(json_object_get(claims, "tags"), i, tag) c.sets_tags |=
-                        json_is_true(json_object_get(tag, "transitive"));
-        }
-        return why_trust_write_chained(&w->trust, &c) == 0 ? OUTCOME_OK : OUTCOME_INTERNAL;
+        t->source_role_arn = text(from, "role_arn");
+        t->source_arn = session ? session : t->source_role_arn;
+        t->source_is_chained = text(from, "source_role");
+        if (!role)
+                return;
+        t->external_id = role->external_id;
+        t->source_identity = role->source_identity;
+        t->tags = role->tags;
+        t->transitive_tags = role->transitive_tags;
 }
 
 static enum outcome make_trust(struct work *w)
 {
-        const char *source = text(w->role, "source_role");
-        const json_t *from = source ? find(json_object_get(w->after, "roles"), source) : NULL, *claims;
+        const json_t *claims;
         struct err err = ERR_INIT;
+        bool signed_in = cmd_get_json(w->cli, MSG_CLAIMS, TAG_IDENTITY, text(w->role, "identity"), &w->claims,
+                                 &err) == OUTCOME_OK;
         int r = 0;
 
-        if (source)
-                return from && text(from, "role_arn") ? make_chained_trust(w, text(from, "role_arn"))
-                                                      : OUTCOME_OK;
-        if (cmd_get_json(w->cli, MSG_CLAIMS, TAG_IDENTITY, text(w->role, "identity"), &w->claims, &err) !=
-                OUTCOME_OK)
-                return OUTCOME_OK; // nobody is signed in: that is told as the reason
+        if (text(w->role, "source_role")) {
+                struct why_trust t = {.claims = json_object_get(w->claims, "claims")};
+
+                describe_chain(w, &t);
+                r = t.source_role_arn ? why_trust_write_chained(&w->trust, &t) : 0;
+                return r == -ENOMEM ? OUTCOME_INTERNAL : OUTCOME_OK;
+        }
+        if (!signed_in)
+                return OUTCOME_OK; // that is told as the reason
         claims = json_object_get(w->claims, "claims");
         if (w->provider_arn && claims)
                 r = why_trust_write(&w->trust, w->provider_arn, claims, &err);
@@ -205,6 +231,8 @@ static const char *client_of(const struct work *w)
 {
         const json_t *aud = json_object_get(w->claims, "aud");
 
+        if (text(w->role, "source_role"))
+                return NULL;
         if (text(w->claims, "azp"))
                 return text(w->claims, "azp");
         return json_string_value(json_is_array(aud) ? json_array_get(aud, 0) : aud);
@@ -287,18 +315,22 @@ static int say(const struct work *w, const struct why_reason *r)
 
 static enum outcome decide(struct work *w)
 {
-        if (text(w->role, "source_role")) {
-                err_set(&w->err,
-                        "role %.100s is assumed by another role; see: valetkey evaluate --trust-policy",
-                        w->choice.name);
-                return OUTCOME_INVALID_REQUEST;
-        }
-        if (!w->claims || !w->provider_arn) {
+        char room[STS_SESSION_NAME_MAX + 1];
+        struct why_trust t = {.path = w->trust_file,
+                .role_arn = text(w->role, "role_arn"),
+                .claims = json_object_get(w->claims, "claims"),
+                .session_name = session_of(w, room),
+                .json = w->cli->json};
+
+        if (text(w->role, "source_role"))
+                describe_chain(w, &t);
+        else
+                t.provider_arn = w->provider_arn;
+        if (!t.claims || (!t.provider_arn && !t.source_arn)) {
                 err_set(&w->err, "%s", w->said.text[0] ? w->said.text : "nobody is signed in");
                 return OUTCOME_NEEDS_LOGIN;
         }
-        return why_trust_decide(w->trust_file, text(w->role, "role_arn"), w->provider_arn,
-                json_object_get(w->claims, "claims"), w->cli->json, &w->err);
+        return why_trust_decide(&t, &w->err);
 }
 
 static int why(struct work *w, const char *typed)
@@ -331,24 +363,80 @@ static int why(struct work *w, const char *typed)
 static int on_option(int c, void *arg)
 {
         struct work *w = arg;
+        struct why_access *a = &w->access;
 
-        (void)c;
-        w->trust_file = optarg;
+        if (c == O_TRUST) {
+                w->trust_file = optarg;
+                return 0;
+        }
+        w->access_only = true;
+        switch (c) {
+        case O_MESSAGE:
+                a->message = optarg;
+                break;
+        case O_REGION:
+                a->region = optarg;
+                break;
+        case O_ACCOUNT:
+                a->resource_account = optarg;
+                break;
+        case O_IAM:
+                a->iam_endpoint = optarg;
+                break;
+        case O_CONTEXT:
+                if (a->n_context == WHY_LIST_MAX)
+                        return -1;
+                a->context[a->n_context++] = optarg;
+                break;
+        default:
+                if (a->n_files == WHY_LIST_MAX)
+                        return -1;
+                a->files[a->n_files].layer = (unsigned)(c - O_LAYER);
+                a->files[a->n_files++].files = optarg;
+        }
         return 0;
 }
 
+static int dispatch(struct work *w, int n, char *words[])
+{
+        if (n == 3 && !w->trust_file) {
+                w->access.cli = w->cli;
+                w->access.role = words[0];
+                w->access.action = words[1];
+                w->access.resource = words[2];
+                return why_access(&w->access);
+        }
+        if (n > 1 || w->access_only)
+                return cmd_usage(
+                        SYNOPSIS, n == 2 ? N_("an action is asked about with its resource (or *)") : NULL);
+        return why(w, n ? words[0] : NULL);
+}
+
+#define LAYER(name, layer)                                                                                   \
+        {                                                                                                    \
+                name, required_argument, NULL, O_LAYER + (layer)                                             \
+        }
+
 int cmd_why(struct cli *cli, int argc, char *argv[])
 {
-        static const struct option options[] = {{"trust-policy", required_argument, NULL, 't'}, {0}};
+        static const struct option options[] = {{"trust-policy", required_argument, NULL, O_TRUST},
+                {"message", required_argument, NULL, O_MESSAGE},
+                {"context", required_argument, NULL, O_CONTEXT},
+                {"region", required_argument, NULL, O_REGION},
+                {"resource-account", required_argument, NULL, O_ACCOUNT},
+                {"iam-endpoint", required_argument, NULL, O_IAM},
+                LAYER("resource-policy", POLICY_LAYER_RESOURCE),
+                LAYER("vpc-endpoint-policy", POLICY_LAYER_VPC_ENDPOINT),
+                LAYER("scp", POLICY_LAYER_SERVICE_CONTROL), LAYER("rcp", POLICY_LAYER_RESOURCE_CONTROL), {0}};
         struct work *w = calloc(1, sizeof *w);
         int code = 1, n;
 
         if (!w)
                 return cmd_fail(cli, OUTCOME_INTERNAL, NULL);
         w->cli = cli;
-        n = cmd_parse(cli, argc, argv, options, on_option, w, 1, SYNOPSIS, help, &code);
+        n = cmd_parse(cli, argc, argv, options, on_option, w, 3, SYNOPSIS, help, &code);
         if (n >= 0)
-                code = why(w, n ? argv[optind] : NULL);
+                code = dispatch(w, n, argv + optind);
         role_choice_deinit(&w->choice);
         config_unref(w->config);
         json_decref(w->after);

@@ -51,7 +51,7 @@ static char *where(const struct evaluate_case *e, const struct policy_finding *f
 
 static const char *name_of(const struct evaluate_case *e, enum policy_layer l)
 {
-        return l == POLICY_LAYER_RESOURCE && e->trust ? _("trust policy") : policy_layer_name(l);
+        return policy_case_layer_name(&e->request, l);
 }
 
 static bool has_levels(enum policy_layer l)
@@ -63,7 +63,7 @@ static int propose(json_t **ret, const struct evaluate_case *e, const struct pol
 {
         const char *const one[] = {e->request.request.action, NULL};
 
-        return policy_propose(ret, &e->request, o, e->refused[0] ? e->refused : one, e->trust);
+        return policy_propose(ret, &e->request, o, e->refused[0] ? e->refused : one);
 }
 
 int evaluate_actions(struct evaluate_case *e, const char *const *actions, struct policy_outcome *ret)

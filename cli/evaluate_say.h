@@ -11,7 +11,6 @@
 struct evaluate_case {
         struct policy_case request;
         char *const *names; // of the documents: their files
-        bool trust;         // the resource's policy is a role's trust policy
         const char *refused
                 [4]; // of several actions that are asked for together: which; the outcome is the first one's
         json_t *notes; // more sentences; NULL

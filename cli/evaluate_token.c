@@ -4,6 +4,7 @@
 #include "b64.h"
 #include "json.h"
 #include "jwt.h"
+#include "policy_args.h"
 #include "policy_web_identity.h"
 #include "policy_who.h"
 #include "sts.h"
@@ -52,7 +53,7 @@ int evaluate_token_read(struct evaluate_token **ret, const char *path, struct er
         struct evaluate_token *t;
         const char *iss = NULL;
         size_t n;
-        int r = evaluate_read_file(&text, path, err);
+        int r = policy_args_read_file(&text, path, err);
 
         if (r < 0)
                 return r;

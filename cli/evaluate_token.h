@@ -8,8 +8,7 @@
 #include "evaluate_say.h"
 
 struct evaluate_token;
-int evaluate_read_file(
-        struct buf *out, const char *path, struct err *err) _must_check_; // 0, -EINVAL with err
+// 0, -EINVAL with err, -ENOMEM.
 int evaluate_token_read(struct evaluate_token **ret, const char *path, struct err *err) _must_check_;
 struct evaluate_token *evaluate_token_free(struct evaluate_token *t);
 // role_arn says in which account the provider must be. Adds the token's keys. 0, -EINVAL with err, -ENOMEM.

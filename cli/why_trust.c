@@ -4,12 +4,14 @@
 #include "why_trust.h"
 
 #include "evaluate_say.h"
-#include "evaluate_token.h"
+#include "policy_args.h"
 #include "policy_web_identity.h"
 #include "policy_who.h"
+#include "text_template.h"
 
+#include <pwd.h>
 #include <stdio.h>
-#include <time.h>
+#include <strings.h>
 
 static json_t *document(json_t *statement)
 {
@@ -60,128 +62,222 @@ int why_trust_write(json_t **ret, const char *provider_arn, const json_t *claims
         return *ret ? 0 : -ENOMEM;
 }
 
-static json_t *chained_actions(const struct why_chained *c)
+// What a chained call asks for: tags where it passes some, or the session's go on; a source identity where there is one.
+static void chain_actions(const char *ret[4], const struct why_trust *w, const struct policy_web_identity *id)
 {
-        json_t *list = json_pack("[s]", "sts:AssumeRole");
+        bool tags = w->tags && *w->tags;
+        size_t n = 0;
 
-        if ((c->sets_identity && json_array_append_new(list, json_string("sts:SetSourceIdentity")) < 0) ||
-                (c->sets_tags && json_array_append_new(list, json_string("sts:TagSession")) < 0)) {
-                json_decref(list);
-                return NULL;
-        }
-        return list;
+        for (size_t i = 0; i < id->tags.n; i++)
+                tags |= id->tags.v[i].transitive;
+        ret[n++] = "sts:AssumeRole";
+        if (tags)
+                ret[n++] = "sts:TagSession";
+        if (w->source_identity || id->source_identity)
+                ret[n++] = "sts:SetSourceIdentity";
+        ret[n] = NULL;
 }
 
-int why_trust_write_chained(json_t **ret, const struct why_chained *c)
+int why_trust_write_chained(json_t **ret, const struct why_trust *w)
 {
-        json_t *s = json_pack("{s:s, s:{s:s}, s:o}", "Effect", "Allow", "Principal", "AWS", c->source_arn,
-                "Action", chained_actions(c));
+        struct policy_web_identity id = {0};
+        const char *actions[4];
+        json_t *list = json_array(), *s;
+        int r = w->claims ? policy_web_identity_read(&id, w->claims, NULL) : 0;
 
-        if (s && c->external_id &&
-                json_object_set_new(s, "Condition",
-                        json_pack("{s:{s:s}}", "StringEquals", "sts:ExternalId", c->external_id)) < 0) {
+        if (r == -ENOMEM) {
+                json_decref(list);
+                return r;
+        }
+        chain_actions(actions, w, &id); // a token that is none asks for nothing more
+        policy_web_identity_deinit(&id);
+        r = list ? 0 : -1;
+        for (size_t i = 0; r == 0 && actions[i]; i++)
+                r = json_array_append_new(list, json_string(actions[i]));
+        s = json_pack("{s:s, s:{s:s}, s:o}", "Effect", "Allow", "Principal", "AWS", w->source_role_arn,
+                "Action", list);
+        if (s && r == 0 && w->external_id)
+                r = json_object_set_new(s, "Condition",
+                        json_pack("{s:{s:s}}", "StringEquals", "sts:ExternalId", w->external_id));
+        if (r < 0) {
                 json_decref(s);
-                return -ENOMEM;
+                s = NULL;
         }
         *ret = s ? document(s) : NULL;
         return *ret ? 0 : -ENOMEM;
 }
 
-// ---- a document in a file
+// ---- a document in a file: who asks, and with which keys ----------------------------------------------------------------
 
 struct question {
-        struct policy *policy;
-        struct policy_document document;
-        struct policy_context *context;
+        const struct why_trust *w;
+        struct policy_args args;
         struct policy_who who;
-        struct policy_web_identity id;
+        struct policy_web_identity id; // of the claims
+        struct sts_tags tags;          // that a chained call passes
+        const char *actions[4];
         struct evaluate_case e;
-        char *name;
 };
 
-static int read_policy(struct question *q, const char *path, struct err *err)
+static int ask_by_token(struct question *q, struct err *err)
 {
-        cleanup_buf struct buf text = BUF_INIT(POLICY_SIZE_MAX);
-        int r = evaluate_read_file(&text, path, err);
+        const char *provider = strstr(q->w->provider_arn, ":oidc-provider/");
+        int r = policy_who_parse(&q->who, q->w->provider_arn, NULL, err);
 
-        if (r == 0) {
-                r = policy_parse(&q->policy, policy_layer_kind(POLICY_LAYER_RESOURCE, true), buf_str(&text),
-                        text.n, err);
-                if (r == -EBADMSG)
-                        err_prefix(err, "%s: ", path);
+        if (r == 0)
+                r = policy_web_identity_to_context(q->args.context, &q->id,
+                        provider ? provider + strlen(":oidc-provider/") : q->w->provider_arn);
+        policy_web_identity_actions(q->actions, &q->id);
+        return r;
+}
+
+static bool is_in(const char *word, char *const *list)
+{
+        for (; list && *list; list++)
+                if (strcasecmp(*list, word) == 0)
+                        return true;
+        return false;
+}
+
+// The tags that the configuration has the call pass, filled in from the claims.
+static int read_tags(struct question *q, struct err *err)
+{
+        const struct passwd *pw = getpwuid(geteuid());
+        char host[256] = "";
+        struct text_words words = {.claims = q->w->claims, .user = pw ? pw->pw_name : NULL};
+        int r = 0;
+
+        if (gethostname(host, sizeof host - 1) == 0)
+                words.host = host;
+        for (char *const *t = q->w->tags; r == 0 && t && *t; t++) {
+                const char *equals = strchr(*t, '=');
+                cleanup_free char *key = equals ? strndup(*t, (size_t)(equals - *t)) : NULL;
+                cleanup_buf struct buf value = BUF_INIT(4096);
+
+                if (!key)
+                        return -ENOMEM;
+                r = text_template_expand(&value, equals + 1, &words, err);
+                if (r == 0)
+                        r = sts_tags_add(
+                                &q->tags, key, buf_str(&value), is_in(key, q->w->transitive_tags), err);
+                if (r < 0 && r != -ENOMEM) {
+                        err_prefix(err, "tag %.60s: ", key);
+                        r = -EINVAL;
+                }
         }
+        return r;
+}
+
+// What the session that asks was given by the token at the root of its chain.
+static int add_session(struct question *q)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < q->id.tags.n; i++) {
+                const struct sts_tag *t = &q->id.tags.v[i];
+                char key[160];
+
+                if (q->w->source_is_chained && !t->transitive)
+                        continue;
+                snprintf(key, sizeof key, "aws:PrincipalTag/%s", t->key);
+                r = policy_context_add(q->args.context, key, t->value);
+        }
+        return r == 0 ? policy_context_add(q->args.context, "aws:SourceIdentity", q->id.source_identity) : r;
+}
+
+// The document is what is asked about; that the role that asks may ask is taken for granted, and said.
+static int add_other_side(struct question *q, struct err *err)
+{
+        static const char all[] =
+                "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\","
+                "\"Resource\":\"*\"}}";
+
+        return policy_args_add_text(
+                &q->args, POLICY_LAYER_IDENTITY, false, "(taken for granted)", all, sizeof all - 1, err);
+}
+
+static int ask_by_session(struct question *q, struct err *err)
+{
+        const char *wants = q->w->source_identity ? q->w->source_identity : q->id.source_identity;
+        struct policy_context *c = q->args.context;
+        int r = policy_who_parse(&q->who, q->w->source_arn, q->w->source_role_arn, err);
+
+        if (r == 0)
+                r = add_other_side(q, err);
+        if (r == 0)
+                r = read_tags(q, err);
+        if (r == 0)
+                r = add_session(q);
+        if (r == 0)
+                r = sts_tags_to_context(c, &q->tags);
+        if (r == 0)
+                r = policy_context_add(c, "sts:ExternalId", q->w->external_id);
+        if (r == 0)
+                r = policy_context_add(c, "sts:SourceIdentity", wants);
+        chain_actions(q->actions, q->w, &q->id);
+        return r;
+}
+
+static int ask(struct question *q, struct policy_outcome *o, struct err *err)
+{
+        int r = policy_args_init(&q->args);
+
+        if (r == 0)
+                r = policy_args_add_files(&q->args, POLICY_LAYER_RESOURCE, true, q->w->path, err);
+        if (r == 0 && q->w->claims)
+                r = policy_web_identity_read(&q->id, q->w->claims, err);
+        if (r == 0)
+                r = q->w->provider_arn ? ask_by_token(q, err) : ask_by_session(q, err);
+        if (r == 0)
+                r = policy_who_to_context(q->args.context, &q->who);
+        if (r == 0)
+                r = policy_context_add(q->args.context, "sts:RoleSessionName", q->w->session_name);
+        if (r == 0)
+                r = policy_args_add_now(q->args.context);
         if (r < 0)
                 return r;
-        q->document = (struct policy_document){q->policy, POLICY_LAYER_RESOURCE, 0};
-        q->name = strdup(path);
-        return q->name ? 0 : -ENOMEM;
+        q->e = (struct evaluate_case){.request = {.documents = q->args.documents,
+                                              .n_documents = q->args.n,
+                                              .request = {.principal = &q->who.principal,
+                                                      .resource = q->w->role_arn,
+                                                      .context = q->args.context},
+                                              .resource_must_allow = true,
+                                              .trust = true},
+                .names = q->args.names};
+        return evaluate_actions(&q->e, q->actions, o);
 }
 
-static int add_time(struct policy_context *c)
+// What the document says is only half of it where the roles are of two accounts, or it leaves it to the account.
+static int add_notes(struct question *q, const struct policy_outcome *o)
 {
-        time_t now = time(NULL);
-        struct tm tm;
-        char text[32];
-        int r;
+        char account[13];
 
-        snprintf(text, sizeof text, "%lld", (long long)now);
-        r = policy_context_add(c, "aws:EpochTime", text);
-        if (r == 0 && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm)))
-                r = policy_context_add(c, "aws:CurrentTime", text);
-        return r == 0 ? policy_context_add(c, "aws:SecureTransport", "true") : r;
+        policy_arn_account(account, q->w->role_arn);
+        if (q->w->provider_arn || o->decision != POLICY_ALLOW ||
+                (strcmp(account, q->who.account) == 0 &&
+                        o->findings[POLICY_LAYER_RESOURCE].granted != POLICY_MATCH_ACCOUNT))
+                return 0;
+        q->e.notes = json_pack("[s]", "The policies of the role that asks have to allow it, too.");
+        return q->e.notes ? 0 : -ENOMEM;
 }
 
-static int decide(struct question *q, const char *role_arn, struct policy_outcome *o)
-{
-        const char *actions[4];
-
-        policy_web_identity_actions(actions, &q->id);
-        q->e.request.documents = &q->document;
-        q->e.request.n_documents = 1;
-        q->e.request.resource_must_allow = true;
-        q->e.request.request = (struct policy_request){
-                .principal = &q->who.principal, .resource = role_arn, .context = q->context};
-        q->e.names = &q->name;
-        q->e.trust = true;
-        return evaluate_actions(&q->e, actions, o);
-}
-
-static int ask(struct question *q, const char *path, const char *role_arn, const char *provider_arn,
-        const json_t *claims, struct policy_outcome *o, struct err *err)
-{
-        const char *provider = strstr(provider_arn, ":oidc-provider/");
-        int r = read_policy(q, path, err);
-
-        if (r == 0)
-                r = policy_context_new(&q->context);
-        if (r == 0)
-                r = policy_web_identity_read(&q->id, claims, err);
-        if (r == 0)
-                r = policy_web_identity_to_context(
-                        q->context, &q->id, provider ? provider + strlen(":oidc-provider/") : provider_arn);
-        if (r == 0)
-                r = policy_who_parse(&q->who, provider_arn, NULL, err);
-        if (r == 0)
-                r = policy_who_to_context(q->context, &q->who);
-        if (r == 0)
-                r = add_time(q->context);
-        return r == 0 ? decide(q, role_arn, o) : r;
-}
-
-enum outcome why_trust_decide(const char *path, const char *role_arn, const char *provider_arn,
-        json_t *claims, bool json, struct err *err)
+enum outcome why_trust_decide(const struct why_trust *w, struct err *err)
 {
         struct question *q = calloc(1, sizeof *q);
         struct policy_outcome o = {0};
-        int r = q ? ask(q, path, role_arn, provider_arn, claims, &o, err) : -ENOMEM;
+        int r = -ENOMEM;
 
-        if (r == 0)
-                r = json ? evaluate_say_json(&q->e, &o) : evaluate_say(&q->e, &o);
         if (q) {
-                policy_free(q->policy);
-                policy_context_free(q->context);
+                q->w = w;
+                r = ask(q, &o, err);
+                if (r == 0)
+                        r = add_notes(q, &o);
+                if (r == 0)
+                        r = w->json ? evaluate_say_json(&q->e, &o) : evaluate_say(&q->e, &o);
+                json_decref(q->e.notes);
+                policy_args_deinit(&q->args);
                 policy_web_identity_deinit(&q->id);
-                free(q->name);
+                sts_tags_deinit(&q->tags);
         }
         free(q);
         if (r < 0)

@@ -20,7 +20,7 @@ _valetkey()
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
-                --config | --format | --min-ttl | --shell | --token | --destination | --endpoint) ((i++)) ;;
+                --config | --format | --min-ttl | --shell | --token | --destination | --endpoint | --message | --context | --region | --resource-account | --iam-endpoint | --*-policy | --boundary | --scp | --rcp) ((i++)) ;;
                 --identity) names=IDENTITY ;;
                 -*) ;;
                 *)
@@ -44,7 +44,7 @@ _valetkey()
         --shell) _valetkey_offer "$cur" < <(printf '%s\n' posix fish csh powershell) ;;
         --token) _valetkey_offer "$cur" < <(printf '%s\n' file env) ;;
         --role) _valetkey_offer "$cur" < <("$me" roles --names 2>/dev/null) ;;
-        --min-ttl | --destination | --endpoint | --config) ;;
+        --min-ttl | --destination | --endpoint | --config | --message | --context | --region | --resource-account | --iam-endpoint) ;;
         *)
                 if [[ $cur == -* ]]; then
                         _valetkey_offer "$cur" < <(grep -o -e '--[a-z][a-z-]*' <<<"$help" | sort -u)

@@ -9,7 +9,7 @@ function __valetkey_words
     for w in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $w --config --format --min-ttl --shell --token --destination --endpoint
+        else if contains -- $w --config --format --min-ttl --shell --token --destination --endpoint --message --context --region --resource-account --iam-endpoint
             set skip 1
         else if not string match -q -- '-*' $w
             echo $w
@@ -38,7 +38,7 @@ function __valetkey_offer
         case --role
             valetkey roles --names 2>/dev/null
             return
-        case --min-ttl --destination --endpoint
+        case --min-ttl --destination --endpoint --message --context --region --resource-account --iam-endpoint
             return
     end
     set -l help (valetkey $words[1] --help 2>/dev/null)

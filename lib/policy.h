@@ -44,6 +44,9 @@ int policy_context_add(struct policy_context *c, const char *key, const char *va
 // True when the key has a value.
 bool policy_context_has(const struct policy_context *c, const char *key);
 
+// The same keys, but for one of them, which then has this value only.
+int policy_context_copy(struct policy_context **ret, const struct policy_context *c, const char *key,
+        const char *value) _must_check_;
 // Calls cb for every key that has values, in the order they came.
 void policy_context_each(const struct policy_context *c,
         void (*cb)(const char *key, const char *const *values, size_t n, void *arg), void *arg);

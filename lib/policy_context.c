@@ -101,6 +101,23 @@ int policy_context_add(struct policy_context *c, const char *key, const char *va
         return 0;
 }
 
+int policy_context_copy(
+        struct policy_context **ret, const struct policy_context *c, const char *key, const char *value)
+{
+        _cleanup_(policy_context_freep) struct policy_context *copy = NULL;
+        int r = policy_context_new(&copy);
+
+        for (size_t i = 0; r == 0 && i < c->n; i++)
+                for (size_t k = 0; r == 0 && k < c->entries[i].values.n; k++)
+                        if (strcasecmp(c->entries[i].key, key) != 0)
+                                r = policy_context_add(copy, c->entries[i].key, c->entries[i].values.v[k]);
+        if (r == 0)
+                r = policy_context_add(copy, key, value);
+        if (r == 0)
+                *ret = TAKE_PTR(copy);
+        return r;
+}
+
 const struct policy_strings *policy_context_get(const struct policy_context *c, const char *key)
 {
         const struct entry *e = find(c, key);

@@ -25,6 +25,11 @@ const char *policy_layer_name(enum policy_layer l)
         return names[l];
 }
 
+const char *policy_case_layer_name(const struct policy_case *c, enum policy_layer l)
+{
+        return l == POLICY_LAYER_RESOURCE && c->trust ? "trust policy" : names[l];
+}
+
 enum policy_kind policy_layer_kind(enum policy_layer l, bool trust)
 {
         switch (l) {
@@ -194,13 +199,15 @@ static void describe(struct policy_outcome *o, const struct policy_case *c, enum
         const struct policy_finding *f = &o->findings[l];
         const char *reason = o->decision == POLICY_IMPLICIT_DENY ? because(o, l) : "";
 
+        const char *name = policy_case_layer_name(c, l);
+
         o->decided = l;
         if (o->decision == POLICY_ALLOW && c->request.principal->root && f->need != POLICY_NEEDED)
                 err_set(&o->why, "the account's root user may do it without a policy");
         else if (f->document == SIZE_MAX)
-                err_set(&o->why, "%sno %s allows %s", reason, names[l], c->request.action);
+                err_set(&o->why, "%sno %s allows %s", reason, name, c->request.action);
         else
-                err_set(&o->why, "%s%s: %s", reason, names[l], f->verdict.why.text);
+                err_set(&o->why, "%s%s: %s", reason, name, f->verdict.why.text);
 }
 
 static void conclude(struct policy_outcome *o, const struct policy_case *c)

@@ -41,7 +41,10 @@ struct policy_case {
         const char *resource_account;
         // The resource's policy alone opens it, also to its own account: KMS keys and roles.
         bool resource_must_allow;
+        bool trust; // the resource's policy is a role's trust policy
 };
+
+const char *policy_case_layer_name(const struct policy_case *c, enum policy_layer l);
 
 enum policy_need {
         POLICY_NOT_THERE,      // no such document

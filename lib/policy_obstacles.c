@@ -84,7 +84,7 @@ int policy_each_obstacle(const struct policy_case *c, const struct policy_outcom
 
 // ---- the one change that would do --------------------------------------------------------------------------------------
 
-static json_t *write_statement(const struct policy_case *c, enum policy_layer l, json_t *action, bool trust)
+static json_t *write_statement(const struct policy_case *c, enum policy_layer l, json_t *action)
 {
         const struct policy_principal *p = c->request.principal;
         const char *kind = p->type == POLICY_PRINCIPAL_FEDERATED ? "Federated"
@@ -98,7 +98,7 @@ static json_t *write_statement(const struct policy_case *c, enum policy_layer l,
                         s, "Principal", json_pack("{s:s}", kind, p->role_arn ? p->role_arn : p->arn));
         else if (r == 0 && l == POLICY_LAYER_VPC_ENDPOINT)
                 r = json_object_set_new(s, "Principal", json_string("*"));
-        if (r == 0 && !(l == POLICY_LAYER_RESOURCE && trust))
+        if (r == 0 && !(l == POLICY_LAYER_RESOURCE && c->trust))
                 r = json_object_set_new(s, "Resource", json_string(c->request.resource));
         if (r < 0) {
                 json_decref(s);
@@ -120,12 +120,12 @@ static int parse_statement(struct policy **ret, enum policy_kind kind, json_t *s
 
 // Would it do? 1, 0, -ENOMEM.
 static int suffices(const struct policy_case *c, const struct policy_outcome *o, json_t *statement,
-        const char *const *actions, bool trust)
+        const char *const *actions)
 {
         struct policy_document *documents = calloc(c->n_documents + 1, sizeof *documents);
         struct policy *p = NULL;
         struct policy_case with = *c;
-        int r = documents ? parse_statement(&p, policy_layer_kind(o->decided, trust), statement) : -ENOMEM;
+        int r = documents ? parse_statement(&p, policy_layer_kind(o->decided, c->trust), statement) : -ENOMEM;
 
         if (r == 0) {
                 if (c->n_documents)
@@ -147,8 +147,8 @@ static int suffices(const struct policy_case *c, const struct policy_outcome *o,
         return r == 0 ? !*actions : r == -ENOMEM ? r : 0;
 }
 
-int policy_propose(json_t **ret, const struct policy_case *c, const struct policy_outcome *o,
-        const char *const *actions, bool trust)
+int policy_propose(
+        json_t **ret, const struct policy_case *c, const struct policy_outcome *o, const char *const *actions)
 {
         json_t *action = NULL, *s;
         int r = 0;
@@ -163,10 +163,10 @@ int policy_propose(json_t **ret, const struct policy_case *c, const struct polic
                 for (size_t i = 0; action && actions[i] && r == 0; i++)
                         r = json_array_append_new(action, json_string(actions[i]));
         }
-        s = action && r == 0 ? write_statement(c, o->decided, action, trust) : NULL;
+        s = action && r == 0 ? write_statement(c, o->decided, action) : NULL;
         if (!s)
                 return -ENOMEM;
-        r = suffices(c, o, s, actions, trust);
+        r = suffices(c, o, s, actions);
         if (r == 1)
                 *ret = s;
         else

@@ -20,6 +20,6 @@ int policy_each_obstacle(const struct policy_case *c, const struct policy_outcom
         void (*cb)(const struct policy_obstacle *b, void *arg), void *arg) _must_check_;
 
 // A statement for the layer o->decided (and its level) that allows these actions of the request; NULL where that alone would
-// not do for each of them, which is tried. trust: the resource is a role that is to be assumed. 0 or -ENOMEM.
+// not do for each of them, which is tried. 0 or -ENOMEM.
 int policy_propose(json_t **ret, const struct policy_case *c, const struct policy_outcome *o,
-        const char *const *actions, bool trust) _must_check_;
+        const char *const *actions) _must_check_;

@@ -30,7 +30,8 @@ int sts_web_identity_start(struct sts_op **ret, struct http *h, const struct sts
 struct sts_signer {
         const char *access_key_id;
         const struct secret *secret_access_key, *session_token;
-        const char *region; // of the credential scope: the endpoint's
+        const char *region;  // of the credential scope: the endpoint's
+        const char *service; // NULL: "sts"
         int64_t skew_s;
 };
 int sts_assume_role_start(struct sts_op **ret, struct http *h, const struct sts_target *t,

@@ -41,8 +41,10 @@ int sts_sign(struct sts_headers *ret, const char *endpoint, const struct secret 
         const struct sigv4_credentials cred = {.access_key_id = by->access_key_id,
                 .secret_access_key = by->secret_access_key,
                 .session_token = by->session_token};
-        const struct sigv4_params params = {
-                .region = by->region, .service = "sts", .time_s = time_s, .flags = SIGV4_DEFAULT};
+        const struct sigv4_params params = {.region = by->region,
+                .service = by->service ? by->service : "sts",
+                .time_s = time_s,
+                .flags = SIGV4_DEFAULT};
         struct sigv4_header headers[2];
         struct sigv4_request q = {.method = "POST",
                 .headers = headers,

@@ -22,7 +22,7 @@ const struct dir_policy *iam_find_policy(const struct iam_call *c, const char *a
 const char *iam_need(const struct iam_call *c, const char *name);
 void iam_no_such_entity(const struct iam_call *c, const char *what);
 // A document as IAM hands it out: percent-encoded.
-int iam_document(struct buf *b, const char *element, const char *text);
+int iam_xml_document(struct buf *b, const char *element, const char *text);
 
 void iam_get_role(const struct iam_call *c);
 void iam_list_role_policies(const struct iam_call *c);

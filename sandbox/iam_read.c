@@ -39,7 +39,7 @@ void iam_get_role(const struct iam_call *c)
         xml_text(&b, "RoleId", role->id);
         xml_text(&b, "Arn", role->arn);
         xml_text(&b, "CreateDate", CREATED);
-        iam_document(&b, "AssumeRolePolicyDocument", role->trust_text);
+        iam_xml_document(&b, "AssumeRolePolicyDocument", role->trust_text);
         xml_int(&b, "MaxSessionDuration", role->max_duration_s);
         if (role->boundary.arn) {
                 buf_append_str(&b, "<PermissionsBoundary>");
@@ -80,7 +80,7 @@ void iam_get_role_policy(const struct iam_call *c)
                         continue;
                 xml_text(&b, "RoleName", role->name);
                 xml_text(&b, "PolicyName", name);
-                iam_document(&b, "PolicyDocument", role->inlined[i].text);
+                iam_xml_document(&b, "PolicyDocument", role->inlined[i].text);
                 xml_reply_result(c->r, "GetRolePolicy", &b);
                 return;
         }
@@ -151,7 +151,7 @@ void iam_get_policy_version(const struct iam_call *c)
                 return;
         }
         buf_append_str(&b, "<PolicyVersion>");
-        iam_document(&b, "Document", p->text);
+        iam_xml_document(&b, "Document", p->text);
         xml_text(&b, "VersionId", VERSION);
         xml_text(&b, "IsDefaultVersion", "true");
         xml_text(&b, "CreateDate", CREATED);

@@ -124,7 +124,7 @@ const struct dir_policy *iam_find_policy(const struct iam_call *c, const char *a
         return p;
 }
 
-int iam_document(struct buf *b, const char *element, const char *text)
+int iam_xml_document(struct buf *b, const char *element, const char *text)
 {
         buf_printf(b, "<%s>", element);
         form_encode(b, text, strlen(text));

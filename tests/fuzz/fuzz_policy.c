@@ -45,7 +45,7 @@ static void obstacles(const struct policy_case *c, const struct policy_outcome *
         json_t *proposal = NULL;
 
         if (policy_each_obstacle(c, o, count_obstacle, &n) < 0 || n.denies != o->n_denies ||
-                n.missing != o->n_missing || policy_propose(&proposal, c, o, actions, false) < 0)
+                n.missing != o->n_missing || policy_propose(&proposal, c, o, actions) < 0)
                 abort();
         if ((o->decision == POLICY_ALLOW) != (n.denies + n.missing == 0) ||
                 (proposal && (n.denies != 0 || n.missing != 1)))

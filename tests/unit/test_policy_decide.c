@@ -303,7 +303,7 @@ static void try_proposal(const struct policy_case *c, void *arg)
         json_t *s = NULL;
 
         (void)arg;
-        assert_int_equal(policy_propose(&s, c, &outcome, actions, false), 0);
+        assert_int_equal(policy_propose(&s, c, &outcome, actions), 0);
         proposed = s != NULL; // that it suffices is tried by who proposes
         json_decref(s);
 }
@@ -441,7 +441,7 @@ static void a_case_that_makes_no_sense_allows_nothing(void **state _unused_)
         struct policy *p = parse(POLICY_IDENTITY, EVERYTHING);
         struct policy_document d = {p, POLICY_LAYER_IDENTITY, POLICY_LEVELS_MAX};
         struct policy_case c = {
-                &d, 1, {&session, "s3:GetObject", "arn:aws:s3:::b", NULL, false}, NULL, false};
+                &d, 1, {&session, "s3:GetObject", "arn:aws:s3:::b", NULL, false}, NULL, false, false};
 
         assert_int_equal(policy_decide(&outcome, &c), -EINVAL);
         assert_int_equal(outcome.decision, POLICY_IMPLICIT_DENY);
@@ -466,7 +466,8 @@ static void memory_that_runs_out_allows_nothing(void **state _unused_)
                 P("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"arn:aws:s3:::${aws:username}\"}"));
         struct policy_document d = {p, POLICY_LAYER_IDENTITY, 0};
         struct policy_context *ctx = context(KEYS("aws:username", "b"));
-        struct policy_case c = {&d, 1, {&session, "s3:GetObject", "arn:aws:s3:::b", ctx, false}, NULL, false};
+        struct policy_case c = {
+                &d, 1, {&session, "s3:GetObject", "arn:aws:s3:::b", ctx, false}, NULL, false, false};
         unsigned failed = 0;
         int r = 0;
 
