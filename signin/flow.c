@@ -24,6 +24,7 @@ struct flow {
         struct timer *prompt_deadline;
         char *user, *service, *rhost, *tty, *ruser, *key;
         bool remote, self, newcomer;
+        uid_t by;
         enum gate_rank rank;
         int64_t reauth_for_s;
         void (*done)(void *arg);
@@ -208,7 +209,8 @@ static void remember(const struct flow *f, uid_t uid)
                 .tty = f->tty,
                 .ruser = f->ruser,
                 .key = f->key,
-                .remote = f->remote};
+                .remote = f->remote,
+                .by = f->by};
         struct signin *s = f->signin;
         struct err err = ERR_INIT;
         struct ours_user u;
@@ -316,6 +318,7 @@ static struct flow *flow_of(const struct flow_options *o)
         f->self = a->self;
         f->remote = o->gate->remote;
         f->newcomer = o->gate->u.kind == OURS_NEWCOMER;
+        f->by = o->gate->by;
         f->rank = gate_rank(a, o->gate);
         f->reauth_for_s = o->gate->policy.reauth_for_s;
         if (dup_str(&f->user, a->user) && dup_str(&f->service, a->service) && dup_str(&f->rhost, a->rhost) &&

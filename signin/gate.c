@@ -44,6 +44,17 @@ static enum outcome check_provider(
         return OUTCOME_OK;
 }
 
+// Who runs su or sudo: of this machine's files, or ours. Whom neither knows cannot be seen to leave.
+static uid_t uid_of(const struct signin *s, const char *name)
+{
+        struct ours_user u;
+
+        if (!name)
+                return (uid_t)-1;
+        ours_find(&u, &s->paths, name);
+        return u.uid;
+}
+
 static enum outcome check_policy(
         const struct signin *s, const struct asked *a, struct gate *g, struct err *err)
 {
@@ -55,6 +66,7 @@ static enum outcome check_policy(
                 log_event(LOG_E_WARNING, "signin.prior_unreadable", "user=%s service=%s rhost=%s", a->user,
                         a->service, a->rhost ? a->rhost : "");
         g->remote = a->rhost || strcmp(a->service, "sshd") == 0;
+        g->by = uid_of(s, a->ruser);
         g->policy = config_service_policy(s->config, a->service);
         if (g->policy.flow != FLOW_DEVICE) {
                 err_set(err, "The administrator of %s offers no sign-in for %s.", s->host, a->service);
@@ -73,7 +85,7 @@ enum outcome gate_check(const struct signin *s, const struct asked *a, struct ga
 {
         enum outcome o;
 
-        *ret = (struct gate){.remote = false};
+        *ret = (struct gate){.by = (uid_t)-1};
         o = admit_user(&s->paths, a->user, clock_wall_s(loop_clock(s->loop)), &ret->u, err);
         if (ret->u.kind == OURS_NEWCOMER && !a->self) {
                 err_clear(err);
@@ -109,5 +121,6 @@ struct reauth_request gate_reauth(const struct asked *a, const struct gate *g)
                 .ruser = a->ruser,
                 .key = g->prior.fingerprint[0] ? g->prior.fingerprint : NULL,
                 .remote = g->remote,
+                .by = g->by,
         };
 }

@@ -22,6 +22,7 @@ struct gate {
         struct config_service policy;
         struct prior prior;
         bool remote;
+        uid_t by; // of ruser; (uid_t)-1: not known
 };
 
 // OUTCOME_OK and *ret; or why not, in one sentence.

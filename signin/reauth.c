@@ -12,7 +12,7 @@ struct entry {
         TAILQ_ENTRY(entry) link; // oldest first
         char *user, *service, *rhost, *tty, *ruser, *key;
         bool remote;
-        uid_t uid;
+        uid_t uid, by;
         char *issuer, *subject;
         int64_t since_ms, end_ms;
 };
@@ -25,7 +25,7 @@ struct reauth {
 
 bool reauth_is_possible(const struct reauth_request *q)
 {
-        return q->remote ? q->key && q->key[0] : q->ruser && q->ruser[0];
+        return q->remote ? q->key && q->key[0] : q->ruser && q->ruser[0] && q->by != (uid_t)-1;
 }
 
 int reauth_new(struct reauth **ret, const struct clock *clock)
@@ -133,6 +133,7 @@ int reauth_remember(struct reauth *r, const struct reauth_request *q, uid_t uid,
         }
         e->remote = q->remote;
         e->uid = uid;
+        e->by = q->remote ? (uid_t)-1 : q->by;
         e->since_ms = r->clock->boot_ms(r->clock);
         e->end_ms = e->since_ms + life_s * 1000;
         if (r->n == REAUTH_MAX)
@@ -161,7 +162,7 @@ void reauth_forget_uid(struct reauth *r, uid_t uid, const char *why)
 {
         for (struct entry *e = TAILQ_FIRST(&r->entries), *next; e; e = next) {
                 next = TAILQ_NEXT(e, link);
-                if (e->uid == uid)
+                if (e->uid == uid || e->by == uid)
                         forget(r, e, why);
         }
 }

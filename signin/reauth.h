@@ -17,6 +17,7 @@ struct reauth_request {
         const char *rhost, *tty, *ruser;
         const char *key; // fingerprint of the public key that was taken before
         bool remote;
+        uid_t by; // of ruser; (uid_t)-1: not known
 };
 
 // Whether anything about the request says who asks: from afar a key, at the machine a user who is signed in already.
@@ -34,6 +35,7 @@ int reauth_remember(struct reauth *r, const struct reauth_request *q, uid_t uid,
 bool reauth_knows(struct reauth *r, const struct reauth_request *q, uid_t uid, const struct table_user *entry,
         int64_t *ret_age_s);
 
+// What somebody signed in for, and what was signed in for somebody's asking.
 void reauth_forget_uid(struct reauth *r, uid_t uid, const char *why);
 void reauth_forget_all(struct reauth *r, const char *why);
 // Asks of each remembered user whether he may stay.

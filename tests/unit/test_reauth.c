@@ -22,7 +22,7 @@ static const struct reauth_request ssh = {.user = "alice",
         .key = "SHA256:k",
         .remote = true};
 static const struct reauth_request sudo_ = {
-        .user = "alice", .service = "sudo", .tty = "/dev/pts/1", .ruser = "alice"};
+        .user = "alice", .service = "sudo", .tty = "/dev/pts/1", .ruser = "alice", .by = 7};
 
 static int up(void **state)
 {
@@ -82,6 +82,9 @@ static void where_nothing_says_who_asks_nothing_is_remembered(void **state)
         assert_false(reauth_is_possible(&q));
         assert_int_equal(reauth_remember(r, &q, 7, &alice, 60), 0);
         q.key = "";
+        assert_false(reauth_is_possible(&q));
+        q = sudo_;
+        q.by = (uid_t)-1; // whom nobody knows
         assert_false(reauth_is_possible(&q));
         q = sudo_;
         q.ruser = NULL;
@@ -161,6 +164,22 @@ static void who_leaves_is_forgotten(void **state)
         }
 }
 
+// su: bob is asked for alice's sign-in, and leaves.
+static void who_asked_and_leaves_is_forgotten(void **state)
+{
+        struct reauth_request q = sudo_;
+
+        (void)state;
+        q.service = "su";
+        q.ruser = "bob";
+        q.by = 8;
+        assert_int_equal(reauth_remember(r, &q, 7, &alice, 60), 0);
+        assert_int_equal(reauth_remember(r, &ssh, 7, &alice, 60), 0);
+        reauth_forget_uid(r, 8, "left");
+        assert_false(knows(&q));
+        assert_true(knows(&ssh));
+}
+
 static void there_is_a_limit(void **state)
 {
         struct reauth_request q = ssh;
@@ -205,6 +224,7 @@ int main(void)
                 T(it_is_counted_from_the_sign_in),
                 T(the_account_of_another_person_is_not_entered),
                 T(who_leaves_is_forgotten),
+                T(who_asked_and_leaves_is_forgotten),
                 T(there_is_a_limit),
                 T(memory_that_runs_out_remembers_nothing),
         };
