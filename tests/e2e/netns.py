@@ -42,6 +42,20 @@ def works():
 
 
 @contextlib.contextmanager
+def network_of(pid):
+    """This thread is in that process's network until the end."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    try:
+        _call("setns", there, CLONE_NEWNET)
+        yield
+    finally:
+        _call("setns", before, CLONE_NEWNET)
+        os.close(before)
+        os.close(there)
+
+
+@contextlib.contextmanager
 def own_network():
     """This thread, and whatever it starts, has a network of its own until the end."""
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
