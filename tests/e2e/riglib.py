@@ -8,7 +8,7 @@ Nothing is left of it: what is written inside goes into memory and ends with it.
 Three kinds. Rig() has what "make install" puts there, and no login stack that names us. Rig(packages=True), the fixture
 packaged_rig, has our Debian packages, installed by dpkg before it was booted: their units, enabled, their user, and PAM as
 pam-auth-update made it. tests/rig/packages keeps that Debian, so that it boots as fast as the other; it is made anew when the
-tree has changed. Rig(bare=True) has nothing of ours yet. Of both the packages' files are in BUILD/deb."""
+tree has changed; its /packages has the packages' files, which BUILD/deb has, too. Rig(bare=True) has nothing of ours yet."""
 import functools
 import json
 import os
