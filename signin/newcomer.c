@@ -9,6 +9,7 @@
 #include "log.h"
 #include "mapping.h"
 #include "memberships.h"
+#include "removed.h"
 #include "user_clash.h"
 #include "write.h"
 
@@ -142,6 +143,16 @@ static enum outcome failed(const struct signin *s, int r, struct err *err)
         return OUTCOME_INTERNAL;
 }
 
+static int check_removed(const struct signin *s, const struct table_user *u, struct err *why)
+{
+        _cleanup_(removed_freep) struct removed *x = NULL;
+        int r = removed_load(&x, s->removed);
+
+        if (r < 0)
+                return r;
+        return removed_clash(x, u, why) ? TABLE_E_DUPLICATE : 0;
+}
+
 static enum outcome add(struct signin *s, struct table_edit *e, const struct table_user *u,
         const struct jwt_claims *c, struct err *err)
 {
@@ -160,6 +171,8 @@ static enum outcome add(struct signin *s, struct table_edit *e, const struct tab
         if (r == 0)
                 r = user_clash_in(&t, u, &why);
         table_close(&t);
+        if (r == 0)
+                r = check_removed(s, u, &why);
         if (r == TABLE_E_DUPLICATE)
                 return in_the_way(u, &why, err);
         if (r != 0)

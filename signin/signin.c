@@ -12,6 +12,7 @@
 #include "login.h"
 #include "log.h"
 #include "protocol.h"
+#include "removed.h"
 #include "report.h"
 #include "reauth.h"
 
@@ -185,6 +186,10 @@ static int set_up(struct signin *s, const struct signin_options *o, struct err *
                 s->table = NULL;
                 return -ENOMEM;
         }
+        if (asprintf(&s->removed, "%s/" REMOVED_FILE, o->state_dir) < 0) {
+                s->removed = NULL;
+                return -ENOMEM;
+        }
         // Root may have made either table; the daemon makes its own.
         s->owners[0] = 0;
         s->owners[1] = geteuid();
@@ -261,6 +266,7 @@ struct signin *signin_free(struct signin *s)
         pending_free(s->pending);
         config_unref(s->config);
         free(s->table);
+        free(s->removed);
         free(s);
         return NULL;
 }

@@ -43,7 +43,7 @@ struct signin {
         struct departures *departures; // what ends in reauth
         struct ours_paths paths;
         uid_t owners[3];
-        char *table;
+        char *table, *removed;
         uid_t login_uid; // besides 0; (uid_t)-1: none
         char host[256];
         TAILQ_HEAD(flows, flow) flows;

@@ -9,6 +9,7 @@
 #include "local.h"
 #include "local_names.h"
 #include "name.h"
+#include "removed.h"
 #include "timefmt.h"
 #include "user_clash.h"
 
@@ -124,6 +125,20 @@ static int check_room(const struct table_user *u)
         return local_names_leave(l, u->name, u->uid, &err) ? 0 : user_fail(OUTCOME_INVALID_REQUEST, err.text);
 }
 
+// Whose uid it was, of those who are users no more.
+static int check_removed(const struct user_tables *t, const struct table_user *u, struct err *err)
+{
+        _cleanup_(removed_freep) struct removed *x = NULL;
+        int r = removed_load(&x, t->removed);
+
+        if (r < 0) {
+                err_set(err, "%s: %s", t->removed,
+                        r == -EBADMSG ? "a line in it makes no sense" : strerror(-r));
+                return r;
+        }
+        return removed_clash(x, u, err) ? TABLE_E_DUPLICATE : 0;
+}
+
 // With the table locked: who stands there already is told by name.
 static int check_clash(const struct user_tables *t, const struct table_user *u, bool local, struct err *err)
 {
@@ -156,6 +171,8 @@ int user_add(const struct user_tables *t, const struct user_args *a)
         r = user_begin(&e, t, a->local);
         if (r == 0)
                 r = check_clash(t, &u, a->local, &err);
+        if (r == 0 && !a->local)
+                r = check_removed(t, &u, &err);
         if (r == 0)
                 r = table_edit_add(e, &u);
         if (r == 0)

@@ -7,6 +7,7 @@
 
 #include "fdio.h"
 #include "local_names.h"
+#include "removed.h"
 #include "user_clash.h"
 #include "user_file.h"
 
@@ -197,6 +198,26 @@ static int check_local_names(struct check *c)
         return 0;
 }
 
+static int check_removed(struct check *c, const struct user_tables *t)
+{
+        _cleanup_(removed_freep) struct removed *x = NULL;
+        int r = removed_load(&x, t->removed);
+
+        if (r < 0)
+                return user_fail_table(r, t->removed);
+        for (size_t i = 0; i < c->people.n; i++) {
+                struct err err = ERR_INIT;
+                struct table_user u;
+                const char *why;
+
+                if (!user_line_entry(&c->people.lines[i], &u, &why) || !removed_clash(x, &u, &err))
+                        continue;
+                err_prefix(&err, "on this machine ");
+                tell(c, c->people.lines[i].line, err.text);
+        }
+        return 0;
+}
+
 // ---- the verb
 
 static int read_all(const char *path, struct buf *ret)
@@ -221,6 +242,8 @@ static int check_all(struct check *c, const struct user_tables *t)
         check_each_other(c, p);
         free(p);
         r = check_local_names(c);
+        if (r == 0)
+                r = check_removed(c, t);
         return r == 0 ? check_table(c, t) : r;
 }
 

@@ -21,6 +21,20 @@ bool user_clash(const struct table_user *u, const struct table_user *x, struct e
         return name || person || uid;
 }
 
+// A user has a group of his own, of his name and with his uid.
+static int clash_with_group(const struct table *t, const struct table_user *u, struct err *err)
+{
+        struct table_group g;
+        int r = table_find_group(t, u->name, &g);
+
+        if (r == TABLE_E_NOT_FOUND)
+                r = u->uid == TABLE_UID_NONE ? TABLE_E_NOT_FOUND : table_find_gid(t, u->uid, &g);
+        if (r == 0)
+                err_set(err, "there is a group %s with the gid %u, as [group %s] of the configuration says",
+                        g.name, g.gid, g.name);
+        return r == 0 ? TABLE_E_DUPLICATE : r == TABLE_E_NOT_FOUND ? 0 : r;
+}
+
 int user_clash_in(const struct table *t, const struct table_user *u, struct err *err)
 {
         struct table_user x;
@@ -30,5 +44,5 @@ int user_clash_in(const struct table *t, const struct table_user *u, struct err 
         while ((r = table_next(t, &cursor, &x)) == 0)
                 if (user_clash(u, &x, err))
                         return TABLE_E_DUPLICATE;
-        return r == TABLE_E_NOT_FOUND ? 0 : r;
+        return r == TABLE_E_NOT_FOUND ? clash_with_group(t, u, err) : r;
 }

@@ -7,6 +7,7 @@
 #include "user_cmd.h"
 
 #include "err.h"
+#include "removed.h"
 #include "user_verbs.h"
 
 #include <getopt.h>
@@ -53,6 +54,8 @@ static int tables_init(struct user_tables *t, const char *state_dir, const char 
         struct stat st;
 
         if (snprintf(t->federated, sizeof t->federated, "%s/users", state_dir) >= (int)sizeof t->federated)
+                return -ENAMETOOLONG;
+        if (snprintf(t->removed, sizeof t->removed, "%s/" REMOVED_FILE, state_dir) >= (int)sizeof t->removed)
                 return -ENAMETOOLONG;
         if (stat(state_dir, &st) < 0)
                 return -errno;
@@ -111,6 +114,14 @@ static int change(const struct user_tables *t, const struct user_args *a, enum c
                 u.flags = change == CHANGE_LOCK ? u.flags | TABLE_USER_LOCKED
                                                 : u.flags & ~(uint32_t)TABLE_USER_LOCKED;
                 r = change == CHANGE_REMOVE ? table_edit_remove(e, a->name) : table_edit_replace(e, &u);
+        }
+        if (r == 0 && change == CHANGE_REMOVE && !a->local) {
+                int n = removed_note(t->removed, &u);
+
+                if (n < 0) {
+                        table_edit_free(e);
+                        return user_fail_table(n, t->removed);
+                }
         }
         if (r == 0)
                 r = table_edit_commit(e);

@@ -19,7 +19,7 @@ struct user_args {
 };
 
 struct user_tables {
-        char federated[512];
+        char federated[512], removed[512];
         const char *local;
         uid_t owners[3];
         size_t n_owners;

@@ -236,6 +236,9 @@ def test_a_uid_that_went_to_somebody_else_claims_nothing(world):
     drain(world, BOB_UID)
     committed(world, "bob", "bob", BOB_UID)
     world.verb("user", "remove", "bob")
+    refused = world.verb("user", "add", "carol", "--issuer", world.issuer, "--subject", "carol-1", "--uid", str(BOB_UID), check=False)
+    assert refused.returncode == 2 and "was that of bob, who was removed" in refused.stderr
+    world.forget_removed()
     world.add("carol", "carol-1", BOB_UID)
     try:
         with world.claim(BOB_UID) as c:
@@ -243,6 +246,7 @@ def test_a_uid_that_went_to_somebody_else_claims_nothing(world):
         assert drain(world, BOB_UID) == []
     finally:
         world.verb("user", "remove", "carol")
+        world.forget_removed()
         world.add("bob", SUBJECTS["bob"], BOB_UID)
 
 
@@ -251,6 +255,7 @@ def test_a_name_and_uid_given_to_another_person_claim_nothing(world):
     drain(world, BOB_UID)
     handle = sign_in(world, "bob", "bob")["handle"]
     world.verb("user", "remove", "bob")
+    world.forget_removed()
     world.add("bob", "another-bob", BOB_UID)  # the same name and pinned uid, another subject
     try:
         commit(world, handle, "bob")
@@ -259,6 +264,7 @@ def test_a_name_and_uid_given_to_another_person_claim_nothing(world):
         assert drain(world, BOB_UID) == []
     finally:
         world.verb("user", "remove", "bob")
+        world.forget_removed()
         world.add("bob", SUBJECTS["bob"], BOB_UID)
 
 
@@ -302,6 +308,7 @@ def test_max_offline_age_goes_into_the_table(fresh):
 def test_the_first_sign_in_binds(fresh):
     w = fresh(identity="username_claim = preferred_username\nusername_claim_is_immutable = yes")
     w.verb("user", "remove", "bob")
+    w.forget_removed()
     w.verb("user", "add", "bob", "--issuer", w.issuer, "--uid", str(BOB_UID))
     w.start()
     assert sign_in(w, "bob", who="alice")["outcome"] == "wrong-subject"

@@ -123,6 +123,10 @@ class World:
             args += ["--local"]
         self.verb(*args)
 
+    def forget_removed(self):
+        """As an administrator may who knows that no file is left: uids of users who were removed are free again."""
+        os.unlink(self.path("state/removed"))
+
     def start(self, *args, expect_ready=True):
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(self.path("notify"))

@@ -186,7 +186,7 @@ static void nobody_can_be_added_who_was_found(void **state _unused_)
 
 static void what_makes_somebody_who_he_is_is_not_set(void **state _unused_)
 {
-        assert_int_equal(RUN(S("add"), S("ann"), S("--issuer"), S(I), S("--uid"), S("1900000000")), 0);
+        assert_int_equal(RUN(S("add"), S("ann"), S("--issuer"), S(I), S("--uid"), S("1900000002")), 0);
         assert_int_equal(RUN(S("set"), S("ann"), S("--shell"), S("/bin/zsh"), S("--display"), S("Ann"),
                                  S("--expires"), S("2030-01-01T00:00:00Z")),
                 0);
@@ -196,7 +196,7 @@ static void what_makes_somebody_who_he_is_is_not_set(void **state _unused_)
         assert_int_equal(RUN(S("set"), S("ann"), S("--expires"), S("never"), S("--subject"), S("s-1")),
                 0); // not bound till now
         assert_int_equal(RUN(S("set"), S("ann"), S("--subject"), S("s-2")), WRONG);
-        assert_int_equal(RUN(S("set"), S("ann"), S("--uid"), S("1900000001")), WRONG);
+        assert_int_equal(RUN(S("set"), S("ann"), S("--uid"), S("1900000003")), WRONG);
         assert_int_equal(RUN(S("set"), S("ann"), S("--issuer"), S(I "/x")), WRONG);
         assert_int_equal(RUN(S("set"), S("ann"), S("--home"), S("h")), WRONG);
         assert_int_equal(RUN(S("set"), S("ann"), S("--shell"), S("/bin/x:y")), WRONG);
@@ -204,15 +204,63 @@ static void what_makes_somebody_who_he_is_is_not_set(void **state _unused_)
         assert_int_equal(RUN(S("set"), S("ann")), WRONG);
         assert_int_equal(
                 RUN(S("set"), S("ghost"), S("--display"), S("x")), outcome_info(OUTCOME_NOT_OURS)->exit_code);
-        assert_int_equal(RUN(S("add"), S("ben"), S("--issuer"), S(I), S("--uid"), S("1900000001")), 0);
+        assert_int_equal(RUN(S("add"), S("ben"), S("--issuer"), S(I), S("--uid"), S("1900000003")), 0);
         assert_int_equal(RUN(S("set"), S("ben"), S("--subject"), S("s-1")), WRONG); // that is ann
         assert_int_equal(RUN(S("show"), S("ann")), 0);
-        assert_non_null(strstr(out, "uid, gid      1900000000, 1900000000\n"));
+        assert_non_null(strstr(out, "uid, gid      1900000002, 1900000002\n"));
         assert_non_null(strstr(out, "subject       s-1\n"));
         assert_non_null(strstr(out, "expires       never\n"));
         assert_int_equal(RUN(S("show"), S("ghost")), outcome_info(OUTCOME_NOT_OURS)->exit_code);
         assert_int_equal(RUN(S("remove"), S("ann")), 0);
         assert_int_equal(RUN(S("remove"), S("ben")), 0);
+}
+
+// Files of who was removed may lie anywhere: his uid is nobody else's, and his own when he comes back.
+static void the_uid_of_who_was_removed_is_nobody_elses(void **state _unused_)
+{
+        FILE *f;
+
+        assert_int_equal(RUN(S("add"), S("old"), S("--issuer"), S(I), S("--subject"), S("o-1"), S("--uid"),
+                                 S("1900000077")),
+                0);
+        assert_int_equal(RUN(S("remove"), S("old")), 0);
+        assert_int_equal(RUN(S("add"), S("new"), S("--issuer"), S(I), S("--subject"), S("n-1"), S("--uid"),
+                                 S("1900000077")),
+                WRONG);
+        assert_int_equal(RUN(S("add"), S("old"), S("--issuer"), S(I), S("--subject"), S("n-1"), S("--uid"),
+                                 S("1900000077")),
+                WRONG);
+        assert_int_equal(RUN(S("add"), S("old"), S("--issuer"), S(I "/x"), S("--subject"), S("o-1"),
+                                 S("--uid"), S("1900000077")),
+                WRONG);
+        assert_int_equal(RUN(S("add"), S("old"), S("--issuer"), S(I), S("--uid"), S("1900000077")),
+                WRONG); // whoever claims the name
+        finds("new\t" I "\tn-1\t1900000077\n", 1,
+                "on this machine uid 1900000077 was that of old, who was removed");
+        assert_int_equal(check("renamed\t" I "\to-1\t1900000077\n"), 0);
+        assert_int_equal(RUN(S("add"), S("renamed"), S("--issuer"), S(I), S("--subject"), S("o-1"),
+                                 S("--uid"), S("1900000077")),
+                0);
+        assert_int_equal(RUN(S("remove"), S("renamed")), 0);
+        // One who was never bound is who has his name.
+        assert_int_equal(RUN(S("add"), S("nobody.yet"), S("--issuer"), S(I), S("--uid"), S("1900000078")), 0);
+        assert_int_equal(RUN(S("remove"), S("nobody.yet")), 0);
+        assert_int_equal(RUN(S("add"), S("new"), S("--issuer"), S(I), S("--uid"), S("1900000078")), WRONG);
+        assert_int_equal(RUN(S("add"), S("nobody.yet"), S("--issuer"), S(I), S("--subject"), S("y-1"),
+                                 S("--uid"), S("1900000078")),
+                0);
+        assert_int_equal(RUN(S("remove"), S("nobody.yet")), 0);
+        // What cannot be read is not taken for empty.
+        f = fopen(in_dir("state/removed"), "ae");
+        assert_non_null(f);
+        fputs("half a li", f);
+        fclose(f);
+        assert_int_not_equal(RUN(S("add"), S("new"), S("--issuer"), S(I), S("--subject"), S("n-1")), 0);
+        assert_int_equal(remove(in_dir("state/removed")), 0); // as an administrator may who knows
+        assert_int_equal(RUN(S("add"), S("new"), S("--issuer"), S(I), S("--subject"), S("n-1"), S("--uid"),
+                                 S("1900000077")),
+                0);
+        assert_int_equal(RUN(S("remove"), S("new")), 0);
 }
 
 static void on_wrong(unsigned line _unused_, const char *why _unused_, void *arg)
@@ -254,8 +302,8 @@ static int setup(void **state _unused_)
 
 static int teardown(void **state _unused_)
 {
-        static const char *const files[] = {
-                "state/users", "state/users.lock", "users", "users.lock", "state", "list", "out"};
+        static const char *const files[] = {"state/users", "state/users.lock", "state/removed", "users",
+                "users.lock", "state", "list", "out"};
 
         for (size_t i = 0; i < ARRAY_SIZE(files); i++)
                 remove(in_dir(files[i]));
@@ -273,6 +321,7 @@ int main(void)
                 cmocka_unit_test(who_is_in_the_table_is_found),
                 cmocka_unit_test(nobody_can_be_added_who_was_found),
                 cmocka_unit_test(what_makes_somebody_who_he_is_is_not_set),
+                cmocka_unit_test(the_uid_of_who_was_removed_is_nobody_elses),
                 cmocka_unit_test(memory_may_run_out),
         };
 

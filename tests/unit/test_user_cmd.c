@@ -202,7 +202,7 @@ static int setup(void **state _unused_)
 static int teardown(void **state _unused_)
 {
         static const char *const files[] = {
-                "state/users", "state/users.lock", "users", "users.lock", "state"};
+                "state/users", "state/users.lock", "state/removed", "users", "users.lock", "state"};
         char path[128];
 
         for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
