@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What valetkey exec costs before a command starts, against env(1): bench/exec.sh BUILD [COUNT]
+# What valetkey exec costs before a command starts, and status, against env(1) and the AWS CLI: bench/exec.sh BUILD [COUNT]
 set -eu
 
 build=$1
