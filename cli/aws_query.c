@@ -3,7 +3,7 @@
 // STS and IAM write errors in one shape, and sign in one way.
 #include "aws_query.h"
 
-#include "http_once.h"
+#include "fetches.h"
 #include "sts_sign.h"
 
 #include <ctype.h>
@@ -29,7 +29,7 @@ static enum outcome ask(
                 .headers = headers.list,
                 .body_max = STS_ANSWER_MAX,
                 .timeout_ms = TIMEOUT_MS};
-        enum outcome o = r == 0         ? http_once(response, &request, err)
+        enum outcome o = r == 0         ? fetch_once(response, &request, err)
                          : r == -EINVAL ? OUTCOME_MISCONFIGURED
                                         : OUTCOME_INTERNAL;
 

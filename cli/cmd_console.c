@@ -5,9 +5,9 @@
 #include "browser.h"
 #include "cmd.h"
 #include "console.h"
+#include "fetches.h"
 #include "form.h"
 #include "hand_over.h"
-#include "http_once.h"
 #include "role_choose.h"
 #include "role_credentials.h"
 #include "sts.h"
@@ -89,7 +89,7 @@ static enum outcome get_token(
                     &url, endpoint, keys->access_key_id, keys->secret_access_key, keys->session_token) < 0)
                 return OUTCOME_INTERNAL;
         q.url = buf_str(&url);
-        o = http_once(&response, &q, err);
+        o = fetch_once(&response, &q, err);
         if (o == OUTCOME_OK && response.status != 200) {
                 err_set(err, "AWS's console refused these credentials (HTTP status %d)", response.status);
                 o = response.status >= 500 ? OUTCOME_UNREACHABLE : OUTCOME_ACCESS_DENIED;

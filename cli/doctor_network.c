@@ -78,11 +78,11 @@ static void tell_discovery(struct network *n, const struct fetch *t)
         char check[300];
 
         snprintf(check, sizeof check, "provider:%.200s", id->name);
-        if (t->outcome == OUTCOME_OK && t->status != 200)
-                err_set(&err, "%s answers with status %d", t->url, t->status);
+        if (t->outcome == OUTCOME_OK && t->response.status != 200)
+                err_set(&err, "%s answers with status %d", t->url, t->response.status);
         else if (t->outcome == OUTCOME_OK)
-                n->known[i] = oidc_metadata_parse(
-                                      &n->metadata[i], id->issuer, buf_str(&t->body), t->body.n, &err) == 0;
+                n->known[i] = oidc_metadata_parse(&n->metadata[i], id->issuer, buf_str(&t->response.body),
+                                      t->response.body.n, &err) == 0;
         if (!n->known[i]) {
                 findings_wrong(
                         &d->found, check, "%s", err.text[0] ? err.text : _(outcome_info(t->outcome)->text));
@@ -92,7 +92,7 @@ static void tell_discovery(struct network *n, const struct fetch *t)
         }
         findings_ok(&d->found, check, "%s", id->issuer);
         snprintf(check, sizeof check, "clock:%.200s", id->name);
-        tell_clock(d, check, "the provider", t->date_s);
+        tell_clock(d, check, "the provider", t->response.date_s);
         tell_metadata(d, id, &n->metadata[i]);
 }
 
@@ -111,7 +111,8 @@ static void tell_device(struct doctor *d, const struct fetch *t)
                 findings_wrong(&d->found, check, "%s", err.text);
                 return;
         }
-        if (t->status == 200 && oidc_device_parse(&device, buf_str(&t->body), t->body.n, &err) == 0) {
+        if (t->response.status == 200 &&
+                oidc_device_parse(&device, buf_str(&t->response.body), t->response.body.n, &err) == 0) {
                 findings_ok(&d->found, check, "granted to this client; a code lives %lld s",
                         (long long)device.expires_in_s);
                 if (device.expires_in_s > d->code_life_s)
@@ -119,7 +120,7 @@ static void tell_device(struct doctor *d, const struct fetch *t)
                 oidc_device_deinit(&device);
                 return;
         }
-        oidc_error_parse(&e, buf_str(&t->body), t->body.n);
+        oidc_error_parse(&e, buf_str(&t->response.body), t->response.body.n);
         findings_wrong(&d->found, check, "the provider refuses a device code: %s%s%s",
                 e.error[0] ? e.error : err.text, e.description[0] ? ": " : "", e.description);
         findings_mend(&d->found, "allow the device authorization grant to client %s at the provider",
@@ -158,7 +159,7 @@ static int ask_devices(struct network *n, struct secret *forms[])
                 if (!t)
                         return r ? r : -ENOMEM;
                 t->what = id;
-                t->form = forms[i];
+                t->q.form = forms[i];
         }
         return r;
 }
@@ -199,7 +200,7 @@ static void tell_sts(struct doctor *d, const struct fetch *t)
         }
         findings_ok(&d->found, check, "it answers");
         snprintf(check, sizeof check, "clock:%.250s", t->url);
-        tell_clock(d, check, "STS", t->date_s);
+        tell_clock(d, check, "STS", t->response.date_s);
 }
 
 // ---- in two rounds

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Several HTTP requests at once, waited for: what a command needs that asks its questions and ends.
+// HTTP requests of a verb that asks by itself, several at once or a single one: net/http on a loop that lives until all are answered.
 #pragma once
 
 #include "http.h"
@@ -8,15 +8,12 @@
 #define FETCHES_MAX 64u
 
 struct fetch {
+        struct http_request q; // as it will be asked; what it points to is borrowed, but for url
         char *url;
-        const char *ca_file;       // borrowed; NULL
-        const struct secret *form; // borrowed; NULL: GET
-        const void *what;          // whom it is about, for who asked
+        const void *what; // whom it is about, for who asked
         enum outcome outcome;
         struct err err;
-        int status;
-        int64_t date_s; // 0: it told none
-        struct buf body;
+        struct http_response response;
         struct http_op *op;
         struct fetches *all;
 };
@@ -34,3 +31,6 @@ void fetches_clear(struct fetches *f); // for another round
 struct fetch *fetches_add(struct fetches *f, const char *url, const char *ca_file);
 // Asks them all, and waits at most timeout_ms for each. 0, -errno.
 int fetches_run(struct fetches *f, int64_t timeout_ms) _must_check_;
+
+// A single one. The response's body is the caller's (buf_deinit). Outcomes other than OUTCOME_OK come with err.
+enum outcome fetch_once(struct http_response *ret, const struct http_request *q, struct err *err);
