@@ -241,6 +241,8 @@ static void host_begin(struct host *h)
 
 static void host_end(struct host *h)
 {
+        if (!h->roles)
+                return;
         for (long i = 0; i < o.roles; i++)
                 role_stop(h->roles[i]);
         for (long i = 0; i < o.roles; i++)

@@ -77,6 +77,7 @@ install-imds: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(UNITDIR)
 	install -m 711 $(B)/valetkey-imds $(DESTDIR)$(LIBEXECDIR)/
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/valetkey-imds.service >$(DESTDIR)$(UNITDIR)/valetkey-imds.service
+	$(call install_profile,valetkey-imds)
 	$(call install_mans,$(MANS_OF_IMDS))
 
 # Users who exist only at the provider, for every program that asks the C library; for nscd, which keeps answers; and for

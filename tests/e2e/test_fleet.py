@@ -9,7 +9,6 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import Broker  # noqa: E402
 from sandbox_client import TOP  # noqa: E402
 from worldlib import BUILD, CLI  # noqa: E402
 
