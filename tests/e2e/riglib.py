@@ -243,14 +243,17 @@ class Rig:
         assert r.returncode == 0, (path, r.stdout, r.stderr)
         return r.stdout
 
-    def start_cloud(self):
-        """The sandbox's provider and STS, and a configuration that names them, with the role dev."""
-        self.run("systemd-run", "-q", "--unit=cloud", "--service-type=exec", "--", "/usr/bin/valetkey-sandbox", "serve",
+    def run_cloud(self):
+        """The sandbox's provider and STS."""
+        self.run("systemd-run", "-q", "--collect", "--unit=cloud", "--service-type=exec", "--", "/usr/bin/valetkey-sandbox", "serve",
                  "--listen", self.CLOUD.removeprefix("http://"), "--fault", "interval=1", unit=False, check=True)
+        until("the cloud", lambda: self.run("ss", "-Hltn", "sport = :8123", unit=False).stdout)
+
+    def start_cloud(self):
+        """It, and a configuration that names it, with the role dev."""
+        self.run_cloud()
         self.write("/etc/valetkey/valetkey.conf", f"[identity corp]\ntype = oidc\nissuer = {self.CLOUD}/oidc\nclient_id = valetkey\n\n"
                    f"[role dev]\nidentity = corp\nrole_arn = arn:aws:iam::123456789012:role/dev\nsts_endpoint = {self.CLOUD}/\n")
-        until("the cloud", lambda: "cloud" in self.run("systemctl", "list-units", "--no-legend", "cloud.service", unit=False).stdout
-              and self.run("ss", "-Hltn", "sport = :8123", unit=False).stdout)
 
     def stats(self, name):
         return json.loads(self.curl("/_sandbox/stats")).get(name, 0)
