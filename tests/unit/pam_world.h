@@ -69,6 +69,8 @@ static int converse(int n, const struct pam_message **msg, struct pam_response *
 {
         (void)arg;
         *resp = calloc((size_t)n, sizeof **resp);
+        if (!*resp)
+                return PAM_BUF_ERR;
         for (int i = 0; i < n; i++) {
                 if (msg[i]->msg_style == PAM_ERROR_MSG || msg[i]->msg_style == PAM_TEXT_INFO) {
                         size_t at = strlen(conv.errors);
@@ -84,7 +86,7 @@ static int converse(int n, const struct pam_message **msg, struct pam_response *
                         *resp = NULL;
                         return conv.result;
                 }
-                (*resp)[i].resp = strdup("a password typed at the wrong prompt");
+                (*resp)[i].resp = strdup("a password typed at the wrong prompt"); // NULL: nothing was typed
         }
         return PAM_SUCCESS;
 }
@@ -141,7 +143,9 @@ static inline void write_service(const char *name, const char *more)
 // ---- the fake daemon
 
 enum fake {
+        FAKE_NONE,
         FAKE_GOOD,
+        FAKE_VERIFIED,
         FAKE_ERROR,
         FAKE_HUNG,
         FAKE_BACKLOG,
@@ -168,6 +172,8 @@ static struct shared {
         unsigned ports;
         uint32_t port, port_uid; // what is told; whose was asked for
         bool port_with_commit;
+        bool always; // misbehave at every request, not only when somebody signs in
+        char prior[20000], ruser[80];
 } * shared;
 
 static pid_t fake_pid;
@@ -268,6 +274,11 @@ static inline void misbehave(int fd, enum fake fake, uint8_t *room)
         case FAKE_PROMPT_AND_GONE:
                 reply_prompt(fd, room, true);
                 return;
+        case FAKE_VERIFIED:
+                frame_begin(&w, room, FRAME_MAX, MSG_VERIFIED);
+                reply(fd, &w);
+                return;
+        case FAKE_NONE:
         case FAKE_HUNG:
         case FAKE_BACKLOG:
         case FAKE_CLOSE:
@@ -288,8 +299,12 @@ static inline void note(const struct frame *f)
         (void)frame_get_str(f, TAG_USER, shared->user, sizeof shared->user);
         (void)frame_get_str(f, TAG_SERVICE, shared->service, sizeof shared->service);
         (void)frame_get_str(f, TAG_RHOST, shared->rhost, sizeof shared->rhost);
-        if (f->type == MSG_AUTHENTICATE)
+        if (f->type == MSG_AUTHENTICATE) {
+                shared->prior[0] = shared->ruser[0] = 0;
                 (void)frame_get_str(f, TAG_TTY, shared->tty, sizeof shared->tty);
+                (void)frame_get_str(f, TAG_PRIOR, shared->prior, sizeof shared->prior);
+                (void)frame_get_str(f, TAG_RUSER, shared->ruser, sizeof shared->ruser);
+        }
         (void)frame_get_str(f, TAG_HANDLE, shared->handle, sizeof shared->handle);
         shared->commits += f->type == MSG_COMMIT;
         shared->drops += f->type == MSG_DROP;
@@ -308,7 +323,7 @@ static inline void serve(int fd, enum fake fake)
         note(&f);
         if (fake == FAKE_HUNG)
                 pause();
-        if (f.type == MSG_AUTHENTICATE) {
+        if (f.type == MSG_AUTHENTICATE || (shared->always && fake != FAKE_GOOD)) {
                 misbehave(fd, fake, room);
                 if (fake == FAKE_GOOD && recv(fd, room, sizeof room, 0) <= 0)
                         shared->hangups++;

@@ -618,6 +618,80 @@ static void a_commit_that_fails_does_not_fail_the_login(void **state)
         end_pam();
 }
 
+// A sign-in of a moment ago, or a locker's: in, and nothing to hand over.
+static void verified_is_in_without_a_handle(void **state)
+{
+        (void)state;
+        fake_daemon(FAKE_VERIFIED);
+        begin_pam("svc", "alice");
+        assert_int_equal(pam_authenticate(pamh, 0), PAM_SUCCESS);
+        assert_int_equal(conv.calls, 0);
+        assert_null(pam_getenv(pamh, "VALETKEY_LOGIN"));
+        assert_int_equal(pam_setcred(pamh, PAM_REINITIALIZE_CRED), PAM_SUCCESS);
+        assert_int_equal(pam_open_session(pamh, 0), PAM_SUCCESS);
+        assert_int_equal(shared->commits, 0);
+        end_pam();
+        fake_end();
+}
+
+// ---- what the daemon is told to decide by
+
+static void ask_with(const char *env, const char *ruser)
+{
+        begin_pam("svc", "alice");
+        if (env)
+                assert_int_equal(pam_putenv(pamh, env), PAM_SUCCESS);
+        if (ruser)
+                assert_int_equal(pam_set_item(pamh, PAM_RUSER, ruser), PAM_SUCCESS);
+        assert_int_equal(pam_authenticate(pamh, 0), PAM_SUCCESS);
+        end_pam();
+}
+
+static void what_sshd_says_of_earlier_factors_is_told(void **state)
+{
+        static const char name[] = "SSH_AUTH_INFO_0=";
+        char env[sizeof name + 16 * 1024 + 2];
+
+        (void)state;
+        fake_daemon(FAKE_GOOD);
+        ask_with("SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n", NULL);
+        assert_string_equal(shared->prior, "publickey ssh-ed25519 AAAA\n");
+        ask_with("SSH_AUTH_INFO_0=", NULL); // sshd without an earlier factor
+        assert_string_equal(shared->prior, "");
+        ask_with(NULL, NULL);
+        assert_string_equal(shared->prior, "");
+        for (int over = 0; over < 2; over++) { // what does not fit is left out: less is believed, never more
+                memset(env, 'x', sizeof env);
+                memcpy(env, name, sizeof name - 1);
+                env[sizeof name - 1 + 16 * 1024 + (size_t)over] = 0;
+                ask_with(env, NULL);
+                assert_int_equal(strlen(shared->prior), over ? 0 : 16 * 1024);
+        }
+        fake_end();
+        // The process's own environment is somebody else's: it says nothing.
+        setenv("SSH_AUTH_INFO_0", "publickey ssh-ed25519 AAAA\n", 1);
+        fake_daemon(FAKE_GOOD);
+        ask_with(NULL, NULL);
+        assert_string_equal(shared->prior, "");
+        fake_end();
+        unsetenv("SSH_AUTH_INFO_0");
+}
+
+static void who_runs_sudo_is_told(void **state)
+{
+        static const char *const others[] = {"DOMAIN\\bob", "Bob", "bob\n", "../bob", " "};
+
+        (void)state;
+        fake_daemon(FAKE_GOOD);
+        ask_with(NULL, "bob");
+        assert_string_equal(shared->ruser, "bob");
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+                ask_with(NULL, others[i]);
+                assert_string_equal(shared->ruser, "");
+        }
+        fake_end();
+}
+
 // ---- a guest's manners
 
 static unsigned open_descriptors(void)
@@ -705,6 +779,9 @@ int main(void)
                 cmocka_unit_test(deleting_credentials_drops_the_handle_once),
                 cmocka_unit_test(a_locker_hands_over_without_a_session),
                 cmocka_unit_test(a_commit_that_fails_does_not_fail_the_login),
+                cmocka_unit_test(verified_is_in_without_a_handle),
+                cmocka_unit_test(what_sshd_says_of_earlier_factors_is_told),
+                cmocka_unit_test(who_runs_sudo_is_told),
                 cmocka_unit_test(no_descriptor_stays_and_none_is_a_standard_stream),
                 cmocka_unit_test(a_misspelt_argument_is_never_success),
         };
