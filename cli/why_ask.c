@@ -223,7 +223,9 @@ static int read_inlined(struct why_ask *a, struct why_facts *f)
                 const char *const params[] = {"RoleName", f->role_name, "PolicyName", name, NULL};
                 cleanup_json json_t *doc = NULL;
 
-                r = get(&doc, a, "GetRolePolicy", params, &f->read_err);
+                if (!name)
+                        err_set(&f->read_err, "IAM's list of policies holds something else");
+                r = name ? get(&doc, a, "GetRolePolicy", params, &f->read_err) : -EACCES;
                 if (r == 0)
                         r = take_document(f, POLICY_LAYER_IDENTITY, name,
                                 json_string_value(json_object_get(doc, "PolicyDocument")));

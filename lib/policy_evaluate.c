@@ -51,6 +51,19 @@ static enum policy_match aws_match(const struct policy_strings *l, const struct 
         return best;
 }
 
+// Providers of web identities that AWS knows by itself: a policy names them, and not a provider of the account's.
+static bool is_known_provider(const char *s, const char *arn)
+{
+        static const char *const known[] = {"accounts.google.com", "cognito-identity.amazonaws.com",
+                "graph.facebook.com", "www.amazon.com"};
+        const char *provider = strstr(arn, ":oidc-provider/");
+
+        for (size_t i = 0; provider && i < ARRAY_SIZE(known); i++)
+                if (strcmp(s, known[i]) == 0 && strcmp(provider + strlen(":oidc-provider/"), s) == 0)
+                        return true;
+        return false;
+}
+
 static enum policy_match principal_match(const struct policy_statement *s, const struct policy_principal *p)
 {
         const struct policy_strings *l = p->type == POLICY_PRINCIPAL_FEDERATED ? &s->federated : &s->service;
@@ -61,7 +74,8 @@ static enum policy_match principal_match(const struct policy_statement *s, const
                 return m == POLICY_MATCH_NONE && s->any_principal ? POLICY_MATCH_ANY : m;
         }
         for (size_t i = 0; i < l->n; i++)
-                if (strcmp(l->v[i], p->arn) == 0 || strcmp(l->v[i], "*") == 0)
+                if (strcmp(l->v[i], p->arn) == 0 || strcmp(l->v[i], "*") == 0 ||
+                        (l == &s->federated && is_known_provider(l->v[i], p->arn)))
                         return POLICY_MATCH_EXACT;
         return s->any_principal ? POLICY_MATCH_ANY : POLICY_MATCH_NONE;
 }
@@ -122,8 +136,11 @@ static int resource_matches(
         for (size_t i = 0; i < s->resources.n; i++) {
                 const char *pattern;
                 size_t n;
-                int r = policy_pattern_get(&pattern, &n, &room, &s->resources.v[i], flags, q->context);
+                int r;
 
+                if (!policy_pattern_begins(&s->resources.v[i], q->resource))
+                        continue;
+                r = policy_pattern_get(&pattern, &n, &room, &s->resources.v[i], flags, q->context);
                 if (r == -ENOMEM)
                         return r;
                 if (r == 0 && policy_arn_match(pattern, q->resource))

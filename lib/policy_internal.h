@@ -19,6 +19,7 @@ struct policy_pattern {
         const char *source; // as written
         char *ready;        // to match with; NULL: it has a variable and is made ready for each request
         size_t ready_n;
+        size_t fixed_n; // so many bytes at its beginning are as written, whatever the request
 };
 struct policy_patterns {
         struct policy_pattern *v;
@@ -107,6 +108,11 @@ void policy_patterns_deinit(struct policy_patterns *p);
 int policy_pattern_get(const char **ret, size_t *ret_n, struct buf *room, const struct policy_pattern *p,
         unsigned flags, const struct policy_context *ctx);
 bool policy_wildcard_match(const char *pattern, size_t pattern_n, const char *s, size_t n, bool fold);
+// Whether the beginning that is fixed is that of s: a pattern of which it is not need not be made ready.
+static inline bool policy_pattern_begins(const struct policy_pattern *p, const char *s)
+{
+        return strncmp(p->source, s, p->fixed_n) == 0;
+}
 // ARNs compare segment by segment; the last segment is everything after the fifth colon.
 bool policy_arn_match(const char *pattern, const char *arn);
 // How the values of a condition are made ready.

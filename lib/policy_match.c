@@ -4,7 +4,6 @@
 // of many stars costs length times length and never more.
 #include "policy_internal.h"
 
-#include <ctype.h>
 #include <strings.h>
 
 #define EXPANDED_MAX (64u << 10)
@@ -48,10 +47,14 @@ int policy_expand(struct buf *out, const char *s, unsigned flags, const struct p
         // An empty pattern is a pattern too: the buffer shall exist.
         if (buf_append(out, "", 0) < 0)
                 return buf_error(out);
-        for (; *s; s++) {
+        while (*s) {
+                size_t plain = strcspn(s, "*?$");
                 const char *end;
-                int r;
+                int r = buf_append(out, s, plain);
 
+                s += plain;
+                if (r < 0 || !*s)
+                        return r;
                 if ((flags & POLICY_VARIABLES) && s[0] == '$' && s[1] == '{' && (end = strchr(s, '}'))) {
                         r = expand_variable(out, s + 2, end, ctx);
                         s = end;
@@ -63,6 +66,7 @@ int policy_expand(struct buf *out, const char *s, unsigned flags, const struct p
                         r = buf_append_char(out, *s);
                 if (r < 0)
                         return r;
+                s++;
         }
         return 0;
 }
@@ -74,6 +78,7 @@ int policy_patterns_prepare(struct policy_patterns *p, unsigned flags)
                 cleanup_buf struct buf b = BUF_INIT(1);
                 int r;
 
+                x->fixed_n = strcspn(x->source, (flags & POLICY_WILDCARDS) ? "*?$" : "$");
                 if ((flags & POLICY_VARIABLES) && strstr(x->source, "${"))
                         continue;
                 r = policy_expand(&b, x->source, flags, NULL);
@@ -110,9 +115,15 @@ int policy_pattern_get(const char **ret, size_t *ret_n, struct buf *room, const 
         return r;
 }
 
+// Actions are ASCII: no locale is asked.
+static char lower(char c)
+{
+        return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
 static bool same(char p, char c, bool fold)
 {
-        return fold ? tolower((unsigned char)p) == tolower((unsigned char)c) : p == c;
+        return p == c || (fold && lower(p) == lower(c));
 }
 
 // The bytes of the character at s: '?' stands for one character, not for one byte of it.

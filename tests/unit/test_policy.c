@@ -524,6 +524,21 @@ static void federated_and_service_principals_are_matched_whole(void **state)
                 POLICY_ALLOW);
 }
 
+static void providers_that_aws_knows_are_named_without_the_account(void **state)
+{
+        static const struct policy_principal google = {POLICY_PRINCIPAL_FEDERATED,
+                "arn:aws:iam::123456789012:oidc-provider/accounts.google.com", NULL, "123456789012", false};
+
+        (void)state;
+        assert_int_equal(
+                role_trusts("{\"Federated\":\"accounts.google.com\"}", &google).decision, POLICY_ALLOW);
+        assert_int_equal(role_trusts("{\"Federated\":\"graph.facebook.com\"}", &google).decision,
+                POLICY_IMPLICIT_DENY);
+        assert_int_equal(
+                role_trusts("{\"Service\":\"accounts.google.com\"}", &google).decision, POLICY_IMPLICIT_DENY);
+        assert_int_equal(role_trusts("{\"Federated\":\"" ISS "\"}", &idp).decision, POLICY_IMPLICIT_DENY);
+}
+
 // ---- keys and memory ----------------------------------------------------------------------------------------------
 
 static void count_key(const char *key, unsigned line, void *arg)
@@ -627,6 +642,7 @@ int main(void)
                 cmocka_unit_test(pattern_bytes_are_not_taken_from_the_document),
                 cmocka_unit_test(principal_that_is_gone_matches_nobody),
                 cmocka_unit_test(every_statement_that_denies_is_told_with_its_place),
+                cmocka_unit_test(providers_that_aws_knows_are_named_without_the_account),
                 cmocka_unit_test(every_condition_key_is_listed_with_its_line),
                 cmocka_unit_test(memory_that_runs_out_allows_nothing_and_leaks_nothing),
         };
