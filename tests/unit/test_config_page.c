@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // valetkey.conf(5) against the table of keys, both ways: a key defined on the page ("*key* = " under the heading
-// of its section) exists, every key is defined there, and the page's examples are configurations.
+// of its section) exists, every key is defined there, and the page's examples are configurations. So are the files that are
+// shipped for people to start from, also with what they leave to the administrator.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,13 +15,13 @@
 
 #define PAGE "docs/man/valetkey.conf.5.scd"
 
-static void read_page(struct buf *b)
+static void read_file(struct buf *b, const char *name)
 {
         const char *top = getenv("VALETKEY_TOP");
         char path[256], line[1024];
         FILE *f;
 
-        snprintf(path, sizeof path, "%s/" PAGE, top ? top : ".");
+        snprintf(path, sizeof path, "%s/%s", top ? top : ".", name);
         f = fopen(path, "re");
         if (!f)
                 fail_msg("no %s", path);
@@ -67,7 +68,7 @@ static void page_and_table_name_the_same_keys(void **state)
         const char *key;
 
         (void)state;
-        read_page(&page);
+        read_file(&page, PAGE);
         definitions(&defined, page.p);
         for (; (key = config_known_key(n)); n++) {
                 char want[128];
@@ -108,7 +109,7 @@ static void the_examples_are_configurations(void **state)
         char *at, *line;
 
         (void)state;
-        read_page(&page);
+        read_file(&page, PAGE);
         at = page.p;
         while ((line = next_line(&at))) {
                 struct err err = ERR_INIT;
@@ -132,12 +133,49 @@ static void the_examples_are_configurations(void **state)
         assert_int_equal(n, 4);
 }
 
+static void is_configuration(const char *name, const struct buf *text)
+{
+        struct err err = ERR_INIT;
+        struct config *c = NULL;
+
+        if (config_parse(&c, name, buf_str(text), text->n, &err) < 0)
+                fail_msg("%s", err.text);
+        assert_true(c->n_roles > 0 && c->n_identities == 1);
+        config_unref(c);
+}
+
+static void what_is_shipped_to_start_from_is_a_configuration(void **state)
+{
+        static const char *const files[] = {
+                "packaging/examples/jump-host/valetkey.conf", "packaging/examples/workstation/valetkey.conf"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+                cleanup_buf struct buf file = BUF_INIT(1 << 16), whole = BUF_INIT(1 << 16);
+                unsigned left_out = 0;
+                char *at, *line;
+
+                read_file(&file, files[i]);
+                is_configuration(files[i], &file);
+                at = file.p;
+                while ((line = next_line(&at))) {
+                        bool is_choice = line[0] == '#' && line[1] && line[1] != ' ';
+
+                        buf_printf(&whole, "%s\n", line + is_choice);
+                        left_out += is_choice;
+                }
+                assert_true(left_out > 0);
+                is_configuration(files[i], &whole);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(page_and_table_name_the_same_keys),
                 cmocka_unit_test(a_page_that_is_wrong_is_noticed),
                 cmocka_unit_test(the_examples_are_configurations),
+                cmocka_unit_test(what_is_shipped_to_start_from_is_a_configuration),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
