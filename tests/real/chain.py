@@ -92,6 +92,7 @@ class Chain:
         lines = ["[identity real]", "type = oidc", f"issuer = {self.provider.issuer}", f"client_id = {self.provider.client_id}", *identity]
         if self.ca and ca:
             lines.append(f"ca_file = {self.ca}")
+        lines += ["", "# Nobody comes from afar: the tests only say so.", "[service *]", "require_prior = none"]
         if self.defaults:
             lines += ["", "[defaults]", *self.defaults]
         for name, settings in roles.items():
