@@ -6,7 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#define AGAIN_MS    5000 // the broker answers from memory
+#define AGAIN_MS    2000 // the broker answers from memory
 #define DEADLINE_MS 8000 // while it is waited for, nothing passes
 #define LEFT_S      5
 
