@@ -85,7 +85,7 @@ LIBS_ALL := -Wl,--start-group $(PARTS) $(ARCHIVE) -Wl,--end-group
 
 PROGRAMS := $(if $(wildcard signin/main.c),$(B)/valetkeyd) $(if $(wildcard broker/main.c),$(B)/valetkey-broker) \
             $(if $(wildcard cli/main.c),$(B)/valetkey) $(if $(wildcard cli/shim.c),$(B)/valetkey-credential-process) \
-            $(if $(wildcard cli/generator.c),$(B)/60-valetkey) \
+            $(if $(wildcard cli/generator.c),$(B)/60-valetkey) $(if $(wildcard cli/docker_credential.c),$(B)/docker-credential-valetkey) \
             $(if $(wildcard sandbox/main.c),$(B)/valetkey-sandbox) $(if $(wildcard imds/main.c),$(B)/valetkey-imds)
 MODULES  := $(if $(PAM_SRC),$(B)/pam_valetkey.so) $(if $(NSS_SRC),$(B)/libnss_valetkey.so.2)
 
@@ -151,6 +151,9 @@ $(B)/valetkey-sandbox: $(B)/sandbox/main.o $(B)/libsandbox.a $(ARCHIVE)
 	$(link_rule)
 $(B)/valetkey-imds: $(B)/imds/main.o $(B)/libimds.a $(ARCHIVE)
 	$(link_rule)
+# docker looks for a credential helper by its name.
+$(B)/docker-credential-valetkey: $(B)/valetkey
+	$(Q)ln -sf valetkey $@
 # The shim: static, so that starting it is one execve and no dynamic linking. (A sanitiser cannot be static.)
 $(B)/valetkey-credential-process: $(call objs,cli/shim.c $(call srcs,wire))
 	@mkdir -p $(@D)

@@ -82,6 +82,19 @@ static json_t *role_json(const struct role *r)
                 "last_error", error_json(r), "duration", duration_json(r), "sts", sts_json(conf));
 }
 
+static json_t *registries_json(const struct config *c)
+{
+        json_t *list = json_array();
+
+        for (size_t i = 0; list && i < c->n_registries; i++)
+                if (json_array_append_new(list, json_pack("{s:s, s:s}", "host", c->registries[i].host, "role",
+                                                        c->registries[i].role)) < 0) {
+                        json_decref(list);
+                        list = NULL;
+                }
+        return list;
+}
+
 static json_t *endpoint_json(const struct broker *b)
 {
         const struct broker_endpoint *e = broker_get_endpoint(b);
@@ -128,6 +141,9 @@ int broker_status(const struct broker *b, struct buf *out)
         buf_append_str(out, "],\"default_role\":");
         if (r == 0)
                 r = put(out, text_or_null(broker_config(b)->default_role));
+        buf_append_str(out, ",\"registries\":");
+        if (r == 0)
+                r = put(out, registries_json(broker_config(b)));
         buf_append_str(out, ",\"endpoint\":");
         if (r == 0)
                 r = put(out, endpoint_json(b));

@@ -28,6 +28,7 @@ int cmd_curl(struct cli *cli, int argc, char *argv[]);
 int cmd_proxy(struct cli *cli, int argc, char *argv[]);
 int cmd_token(struct cli *cli, int argc, char *argv[]);
 int cmd_service_url(struct cli *cli, int argc, char *argv[]);
+int docker_credential(const struct cli *cli, int argc, char *argv[]); // the whole of another program
 int cmd_container_args(struct cli *cli, int argc, char *argv[]);
 
 // Says what failed: one line on stderr; with --json an object on stdout besides. Returns the exit code.

@@ -114,6 +114,14 @@ static int run(struct cli *cli, int argc, char *argv[])
         return cmd_fail(cli, OUTCOME_INVALID_REQUEST, &err);
 }
 
+// The same program under another name, as a link: docker looks for its helpers by theirs.
+static bool is_called(const char *path, const char *name)
+{
+        const char *slash = strrchr(path, '/');
+
+        return strcmp(slash ? slash + 1 : path, name) == 0;
+}
+
 static int begin(int argc, char *argv[])
 {
         static const struct option options[] = {
@@ -130,6 +138,8 @@ static int begin(int argc, char *argv[])
                 return 1;
         zlibs_install();
         open_catalogue();
+        if (argc > 0 && is_called(argv[0], "docker-credential-valetkey"))
+                return docker_credential(&cli, argc, argv);
         if (argc > 0)
                 argv[0] = program; // what getopt's complaints begin with
         while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {

@@ -98,3 +98,8 @@ const char *sts_region_partition(const char *region)
 {
         return is_region(region) ? partitions[row_of(region)].partition : NULL;
 }
+
+const char *aws_region_suffix(const char *region)
+{
+        return is_region(region) ? partitions[row_of(region)].suffix : NULL;
+}

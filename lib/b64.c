@@ -73,3 +73,29 @@ bad:
         out->n = before;
         return -EBADMSG;
 }
+
+int b64_encode(struct buf *out, const void *p, size_t n)
+{
+        size_t start = out->n;
+        int r = b64url_encode(out, p, n);
+
+        for (size_t i = start; r == 0 && i < out->n; i++)
+                out->p[i] = out->p[i] == '-' ? '+' : out->p[i] == '_' ? '/' : out->p[i];
+        while (r == 0 && (out->n - start) % 4 != 0)
+                r = buf_append_char(out, '=');
+        return r;
+}
+
+int b64_decode(struct buf *out, const char *s, size_t n)
+{
+        cleanup_buf struct buf url = BUF_INIT(n + 1);
+        size_t pad = 0;
+
+        while (pad < 2 && pad < n && s[n - 1 - pad] == '=')
+                pad++;
+        if (n % 4 != 0 || memchr(s, '-', n) || memchr(s, '_', n))
+                return -EBADMSG;
+        for (size_t i = 0; i < n - pad; i++)
+                buf_append_char(&url, s[i] == '+' ? '-' : s[i] == '/' ? '_' : s[i]);
+        return buf_error(&url) ? buf_error(&url) : b64url_decode(out, buf_str(&url), url.n);
+}

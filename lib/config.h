@@ -86,6 +86,11 @@ struct config_role {
 };
 
 // What a sandboxed app gets, or programs of a systemd unit.
+// [registry HOST]: whose credentials docker signs in there with.
+struct config_registry {
+        char *host;
+        char *role;
+};
 struct config_app {
         char *name;
         char *flatpak, *snap; // what it is about: an app's id, a snap's name, …
@@ -153,6 +158,8 @@ struct config {
         size_t n_groups;
         struct config_service *services;
         size_t n_services;
+        struct config_registry *registries;
+        size_t n_registries;
         struct config_signin signin;
         struct config_endpoint endpoint;
 };

@@ -147,6 +147,7 @@ static int apply_others(struct builder *b)
                 case CONFIG_APP:
                 case CONFIG_GROUP:
                 case CONFIG_SERVICE:
+                case CONFIG_REGISTRY:
                         continue;
                 case CONFIG_KINDS_:
                         return -EINVAL;
@@ -401,6 +402,8 @@ static int finish(struct builder *b)
                 r = build_groups(b);
         if (r == 0)
                 r = build_services(b);
+        if (r == 0)
+                r = build_registries(b);
         return r < 0 ? err_trace(r) : finish_defaults(b);
 }
 
@@ -463,6 +466,11 @@ void config_deinit(struct config *c)
                 config_group_deinit(&c->groups[i]);
         for (size_t i = 0; i < c->n_services; i++)
                 free(c->services[i].name);
+        for (size_t i = 0; i < c->n_registries; i++) {
+                free(c->registries[i].host);
+                free(c->registries[i].role);
+        }
+        free(c->registries);
         free(c->identities);
         free(c->apps);
         free(c->groups);

@@ -70,5 +70,6 @@ int build_check_admit(
 int build_groups(struct builder *b) _must_check_;
 // Reads [service …].
 int build_services(struct builder *b) _must_check_;
+int build_registries(struct builder *b) _must_check_;
 // Reads [app …] and holds each against the roles it grants, which are finished.
 int build_apps(struct builder *b) _must_check_;

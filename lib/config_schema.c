@@ -357,6 +357,7 @@ static const struct {
         [CONFIG_ENDPOINT] = {"endpoint", false},
         [CONFIG_GROUP] = {"group", true},
         [CONFIG_SERVICE] = {"service", true},
+        [CONFIG_REGISTRY] = {"registry", true},
 };
 
 // clang-format off
@@ -371,6 +372,7 @@ static const struct {
 #define G(key, field, ...) {"group " key,    CONFIG_GROUP,    offsetof(struct config_group, field),    __VA_ARGS__}
 #define E(key, field, ...) {"endpoint " key, CONFIG_ENDPOINT, offsetof(struct config_endpoint, field), __VA_ARGS__}
 #define V(key, field, ...) {"service " key,  CONFIG_SERVICE,  offsetof(struct config_service, field),  __VA_ARGS__}
+#define O(key, field, ...) {"registry " key, CONFIG_REGISTRY, offsetof(struct config_registry, field), __VA_ARGS__}
 
 static const struct config_key keys[] = {
         // key                           field                        admin  inh.   reader
@@ -472,6 +474,8 @@ static const struct config_key keys[] = {
         V("flow",                        flow,                        true,  false, config_set_service_flow),
         V("require_prior",               require_prior,               true,  false, config_set_require_prior),
         V("reauth_for",                  reauth_for_s,                true,  false, config_set_reauth_for),
+
+        O("role",                        role,                        false, false, set_reference),
 
         P("flatpak",                     flatpak,                     false, false, config_set_flatpak),
         P("snap",                        snap,                        false, false, config_set_snap),

@@ -19,6 +19,7 @@ enum config_kind {
         CONFIG_ENDPOINT,
         CONFIG_GROUP,
         CONFIG_SERVICE,
+        CONFIG_REGISTRY,
         CONFIG_KINDS_
 };
 

@@ -32,6 +32,7 @@ struct sts_signer {
         const struct secret *secret_access_key, *session_token;
         const char *region;  // of the credential scope: the endpoint's
         const char *service; // NULL: "sts"
+        const char *target;  // X-Amz-Target of a service that speaks JSON; NULL: it takes forms
         int64_t skew_s;
 };
 int sts_assume_role_start(struct sts_op **ret, struct http *h, const struct sts_target *t,

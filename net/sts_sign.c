@@ -7,7 +7,10 @@
 #include "form.h"
 #include "sigv4.h"
 
-#define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
+static const char *content_type(const struct sts_signer *by)
+{
+        return by->target ? "application/x-amz-json-1.1" : "application/x-www-form-urlencoded; charset=utf-8";
+}
 
 static int fill(struct sts_headers *ret, const struct sts_signer *by, const struct sigv4_result *r)
 {
@@ -17,17 +20,22 @@ static int fill(struct sts_headers *ret, const struct sts_signer *by, const stru
         if (e < 0)
                 return err_trace(e);
         buf_printf(&ret->date, "X-Amz-Date: %s", r->amz_date);
-        buf_append_str(&ret->type, "Content-Type: " CONTENT_TYPE);
+        buf_printf(&ret->type, "Content-Type: %s", content_type(by));
+        if (by->target)
+                buf_printf(&ret->target, "X-Amz-Target: %s", by->target);
         if (by->session_token) {
                 buf_append_str(&ret->token, "X-Amz-Security-Token: ");
                 buf_append(&ret->token, secret_str(by->session_token), secret_len(by->session_token));
         }
-        if (buf_error(&ret->date) || buf_error(&ret->type) || buf_error(&ret->token))
+        if (buf_error(&ret->date) || buf_error(&ret->type) || buf_error(&ret->token) ||
+                buf_error(&ret->target))
                 return -ENOMEM;
         ret->list[n++] = buf_str(&ret->date);
         ret->list[n++] = buf_str(&ret->type);
         if (by->session_token)
                 ret->list[n++] = buf_str(&ret->token);
+        if (by->target)
+                ret->list[n++] = buf_str(&ret->target);
         ret->list[n] = NULL;
         return 0;
 }
@@ -45,10 +53,10 @@ int sts_sign(struct sts_headers *ret, const char *endpoint, const struct secret 
                 .service = by->service ? by->service : "sts",
                 .time_s = time_s,
                 .flags = SIGV4_DEFAULT};
-        struct sigv4_header headers[2];
+        struct sigv4_header headers[3];
         struct sigv4_request q = {.method = "POST",
                 .headers = headers,
-                .n_headers = 2,
+                .n_headers = by->target ? 3 : 2,
                 .body = secret_str(form),
                 .body_len = secret_len(form)};
         struct url u;
@@ -58,7 +66,8 @@ int sts_sign(struct sts_headers *ret, const char *endpoint, const struct secret 
                 return -EINVAL;
         r = url_host_header(&host, &u);
         headers[0] = (struct sigv4_header){"Host", buf_str(&host)};
-        headers[1] = (struct sigv4_header){"Content-Type", CONTENT_TYPE};
+        headers[1] = (struct sigv4_header){"Content-Type", content_type(by)};
+        headers[2] = (struct sigv4_header){"X-Amz-Target", by->target};
         q.path = u.path;
         if (r == 0)
                 r = sigv4_sign(&result, &q, &cred, &params, err);
@@ -73,6 +82,7 @@ void sts_headers_deinit(struct sts_headers *h)
         buf_deinit(&h->date);
         buf_deinit(&h->token);
         buf_deinit(&h->type);
+        buf_deinit(&h->target);
         h->authorization = secret_free(h->authorization);
         h->list[0] = NULL;
 }

@@ -6,13 +6,14 @@
 #include "sts_op.h"
 
 struct sts_headers {
-        struct buf date, token, type; // "Name: value"; token empty where the session has none
-        struct secret *authorization; // value
-        const char *list[4];          // NULL-terminated, points into the buffers
+        struct buf date, token, type, target; // "Name: value"; empty where there is none
+        struct secret *authorization;         // value
+        const char *list[5];                  // NULL-terminated, points into the buffers
 };
 #define STS_HEADERS_INIT                                                                                     \
         {                                                                                                    \
-                .date = BUF_INIT(64), .token = BUF_INIT(16384), .type = BUF_INIT(128)                        \
+                .date = BUF_INIT(64), .token = BUF_INIT(16384), .type = BUF_INIT(128),                       \
+                .target = BUF_INIT(256)                                                                      \
         }
 
 // Host is signed as curl will send it. time_s: what the signature says. 0, -ENOMEM, -EINVAL with err.

@@ -25,6 +25,7 @@ install-broker: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(USERUNITDIR) $(DESTDIR)$(USERENVDIR) \
 		$(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/dbus-1/interfaces
 	install -m 755 $(B)/valetkey $(B)/valetkey-credential-process $(DESTDIR)$(BINDIR)/
+	ln -sf valetkey $(DESTDIR)$(BINDIR)/docker-credential-valetkey
 	install -m 711 $(B)/valetkey-broker $(DESTDIR)$(LIBEXECDIR)/
 	install -D -m 644 completions/valetkey.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/valetkey
 	install -D -m 644 completions/_valetkey $(DESTDIR)$(DATADIR)/zsh/vendor-completions/_valetkey

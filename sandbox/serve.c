@@ -10,6 +10,7 @@
 #include "control.h"
 #include "dir.h"
 #include "ec2_service.h"
+#include "ecr_service.h"
 #include "faults.h"
 #include "federation.h"
 #include "http.h"
@@ -24,20 +25,22 @@
 #define POST "POST"
 #define GET  "GET"
 
-// AWS's services with a query protocol share one address here; which is meant the version of their interface tells.
+// AWS's services share one address here: which is meant the version of their interface tells where they have a query protocol, and
+// X-Amz-Target where they speak JSON, which is the first.
 static const struct {
         const char *version;
         const char *(*name)(const struct web_request *r);
         void (*handle)(struct web_request *r);
-} query_services[] = {{IAM_VERSION, iam_operation_name, iam_handle},
+} query_services[] = {{"", ecr_operation_name, ecr_handle}, {IAM_VERSION, iam_operation_name, iam_handle},
         {EC2_VERSION, ec2_operation_name, ec2_handle}, {NULL, sts_operation_name, sts_handle}};
 
 static size_t query_service(const struct web_request *r)
 {
         const char *version = web_param(r, "Version");
-        size_t i = 0;
+        size_t i = web_header(r, "X-Amz-Target") ? 0 : 1;
 
-        while (query_services[i].version && (!version || strcmp(version, query_services[i].version) != 0))
+        while (i && query_services[i].version &&
+                (!version || strcmp(version, query_services[i].version) != 0))
                 i++;
         return i;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which operation is asked for, and the smallest of them.
+#include "ecr_service.h"
 #include "encoded.h"
 
 #include <stdio.h>
@@ -94,7 +95,10 @@ void sts_refuse(struct web_request *r, int status, const char *code, const char 
 
         log_event(LOG_E_NOTICE, "sts.refused", "operation=%s request=%s role=%s code=%s message=%s why=%s",
                 r->op, r->id, role ? role : "", code, message, why ? why : "");
-        xml_reply_error(r, status, code, message);
+        if (web_header(r, "X-Amz-Target"))
+                ecr_reply_error(r, code, message);
+        else
+                xml_reply_error(r, status, code, message);
 }
 
 void sts_refuse_duration(struct web_request *r, const char *text)

@@ -219,6 +219,8 @@ void web_params_find(struct web_request *r)
                 r->fault = params_read(r, r->query, strlen(r->query));
                 return;
         }
+        if (web_header(r, "X-Amz-Target"))
+                return; // of a service that speaks JSON, and reads it itself
         type = web_header(r, "Content-Type");
         if (r->body_len && (!type || strncasecmp(type, "application/x-www-form-urlencoded", 33) != 0))
                 r->fault = "the body must be application/x-www-form-urlencoded";

@@ -41,6 +41,33 @@ static void vectors_of_rfc4648(void **state)
         }
 }
 
+static void the_other_alphabet(void **state)
+{
+        static const struct {
+                const char *bytes, *text;
+        } v[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"},
+                {"\xff\xef\xfe", "/+/+"}};
+        static const char *const bad[] = {"Zg",
+                "Zg=", "Zg===", "Z===", "====", "Zm9v=", "Zh==", "Zm9=", "_-_-", "Zm9v\n", "Zm 9",
+                "Z=g=", "=Zm9"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+                cleanup_buf struct buf b = BUF_INIT(100), back = BUF_INIT(100);
+
+                assert_int_equal(b64_encode(&b, v[i].bytes, strlen(v[i].bytes)), 0);
+                assert_string_equal(buf_str(&b), v[i].text);
+                assert_int_equal(b64_decode(&back, buf_str(&b), b.n), 0);
+                assert_string_equal(buf_str(&back), v[i].bytes);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                cleanup_buf struct buf b = BUF_INIT(100);
+
+                if (b64_decode(&b, bad[i], strlen(bad[i])) != -EBADMSG)
+                        fail_msg("%s", bad[i]);
+        }
+}
+
 static void nothing_but_the_canonical_text_is_read(void **state)
 {
         static const char *const bad[] = {"Zg==", "Zg=", "Z", "Zm9vY", "Zm9v\n", "Zm 9v", "Zm+v", "Zm/v",
@@ -174,6 +201,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(vectors_of_rfc4648),
+                cmocka_unit_test(the_other_alphabet),
                 cmocka_unit_test(nothing_but_the_canonical_text_is_read),
                 cmocka_unit_test(a_bad_text_leaves_the_buffer_as_it_was),
                 cmocka_unit_test(agrees_with_openssl),
