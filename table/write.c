@@ -497,16 +497,19 @@ static int write_file(const struct table_edit *e, const char *tmp, struct layout
         return r;
 }
 
-// Who keeps answers of name services for a while (nscd) wants to know of it: a path unit waits for a touch of PATH.changed.
-// A sign-in is not refused because there is no such file: answers that are kept grow old by themselves.
+// Who keeps answers of name services for a while (nscd) wants to know of it: a path unit waits for a file in the folder
+// PATH.changed, and takes it away. Where nobody waits there is no such folder; a sign-in is not refused because of that.
 static void tell(const struct table_edit *e)
 {
-        char name[NAME_MAX + 9];
+        char name[NAME_MAX + 14];
+        int fd;
 
         if (!e->told)
                 return;
-        snprintf(name, sizeof name, "%s.changed", e->base);
-        utimensat(e->dir_fd, name, NULL, AT_SYMLINK_NOFOLLOW);
+        snprintf(name, sizeof name, "%s.changed/now", e->base);
+        fd = openat(e->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd >= 0)
+                close(fd);
 }
 
 int table_edit_commit(struct table_edit *e)

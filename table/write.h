@@ -42,7 +42,7 @@ int table_edit_set_newcomers(struct table_edit *e, const struct table_newcomers 
 void table_edit_get_newcomers(const struct table_edit *e, struct table_newcomers *ret);
 
 size_t table_edit_count(const struct table_edit *e);
-// Durable when it returns 0. Where a name service would now answer otherwise than before, PATH.changed is touched, if
-// there is one. TABLE_E_DUPLICATE, -errno: the old table stands untouched.
+// Durable when it returns 0. Where a name service would now answer otherwise than before, the folder PATH.changed, if
+// there is one, has a file. TABLE_E_DUPLICATE, -errno: the old table stands untouched.
 int table_edit_commit(struct table_edit *e);
 struct table_edit *table_edit_free(struct table_edit *e); // unlocks; NULL is legal
