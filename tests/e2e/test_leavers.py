@@ -2,6 +2,7 @@
 """Who has left, or whom the provider no longer stands for: what a broker may tell valetkeyd, and what it cannot make it believe.
 
 The broker's requests are written by hand, as a hostile one would; the tokens are the sandbox's. Each test has a person of its own, for
+reports are counted by uid; all of them sign in at once. Each test has a person of its own, for
 reports are counted by uid; all of them sign in at once.
 """
 import base64
@@ -19,6 +20,7 @@ from signin.world import ROOT, UID_MIN, World  # noqa: E402
 from test_signin import begin, commit, drain, sign_in  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="other uids are needed: run as root")
+NAMES = ("left", "victim", "strict", "renewed", "thief", "client", "replay", "flood", "group", "again")
 NAMES = ("left", "victim", "strict", "renewed", "thief", "client", "replay", "flood", "group", "again")
 UID = {name: UID_MIN + 210000 + i for i, name in enumerate(NAMES)}
 STAFF = {"groups": ["staff-id"]}
