@@ -117,7 +117,8 @@ static enum outcome check_limits(struct signin *s, const struct flow_options *o,
         }
         if (own)
                 refuse(own, OUTCOME_CANCELLED, "Another sign-in of the same user took its place.");
-        if (has_place(s, a) && pace_allows(s->pace, &s->config->signin, a->user, a->rhost))
+        if (has_place(s, a) &&
+                pace_allows(s->pace, &s->config->signin, gate_rank(a, o->gate), a->user, a->rhost))
                 return OUTCOME_OK;
         err_set(err, "%s", outcome_info(OUTCOME_BUSY)->text);
         return OUTCOME_BUSY;

@@ -94,9 +94,8 @@ enum outcome gate_check(const struct signin *s, const struct asked *a, struct ga
                         snprintf(ret->u.entry.issuer, sizeof ret->u.entry.issuer, "%s", s->identity->issuer);
         }
         // What root is told about others is not for everybody.
-        if (a->self && (o != OUTCOME_OK || ret->u.uid != a->peer)) {
+        if (a->self && ret->u.uid != a->peer) {
                 err_clear(err);
-                ret->u.uid = (uint32_t)-1;
                 return check_self(s, a, ret, err);
         }
         if (o == OUTCOME_OK && a->self)

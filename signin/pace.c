@@ -11,6 +11,7 @@
 
 struct start {
         int64_t until_ms; // boot time; 0: nothing stands here
+        unsigned kind;
         char user[NAME_MAX_USER + 1], rhost[RHOST_MAX + 1];
 };
 
@@ -45,7 +46,8 @@ static void copy(char *dst, size_t size, const char *s)
         dst[n] = 0;
 }
 
-bool pace_allows(struct pace *l, const struct config_signin *c, const char *user, const char *rhost)
+bool pace_allows(
+        struct pace *l, const struct config_signin *c, unsigned kind, const char *user, const char *rhost)
 {
         const int64_t now = l->clock->boot_ms(l->clock);
         struct start *oldest = &l->ring[l->next];
@@ -56,13 +58,14 @@ bool pace_allows(struct pace *l, const struct config_signin *c, const char *user
 
                 if (now >= s->until_ms)
                         continue;
-                of_user += strncmp(s->user, user, NAME_MAX_USER) == 0;
+                of_user += s->kind == kind && strncmp(s->user, user, NAME_MAX_USER) == 0;
                 of_rhost += rhost && strncmp(s->rhost, rhost, RHOST_MAX) == 0;
         }
         if (now < oldest->until_ms || of_user >= c->max_starts_per_user ||
                 of_rhost >= c->max_starts_per_rhost)
                 return false;
         oldest->until_ms = now + WINDOW_MS;
+        oldest->kind = kind;
         copy(oldest->user, sizeof oldest->user, user);
         copy(oldest->rhost, sizeof oldest->rhost, rhost ? rhost : "");
         l->next = (l->next + 1) % CONFIG_STARTS_MAX;

@@ -12,5 +12,7 @@ struct pace;
 int pace_new(struct pace **ret, const struct clock *clock) _must_check_;
 struct pace *pace_free(struct pace *l);
 
-// True, and it is counted, where one more may begin now. rhost NULL: none, of which there is no limit.
-bool pace_allows(struct pace *l, const struct config_signin *c, const char *user, const char *rhost);
+// True, and it is counted, where one more may begin now. kind: what is counted for itself, so that strangers, or a runaway
+// program, do not use up what its owner may begin. rhost NULL: none, of which there is no limit.
+bool pace_allows(
+        struct pace *l, const struct config_signin *c, unsigned kind, const char *user, const char *rhost);

@@ -267,6 +267,22 @@ def test_a_public_key_alone(rig):
     assert asked(rig) == before
 
 
+def test_a_public_key_alone_has_an_end(rig):
+    """Somebody who exists at the provider and in our table only: a key is as good as the last sign-in is young."""
+    configure(rig, f"{POLICY}\n[signin]\nmax_offline_age = 1h\n")
+    rig.run("bash", "-ec", """
+        valetkeyd user add carol --issuer "$1" --subject bob-19c4
+        install -d -o carol /home/carol; install -d -m 700 -o carol /home/carol/.ssh; cat /srv/key.pub >/home/carol/.ssh/authorized_keys""",
+            "sh", f"{rig.CLOUD}/oidc", unit=False, check=True)
+    t = ssh(rig, "id", port=PUBKEY, user="carol")
+    assert t.end() == 255 and "uid=" not in t.seen, t.seen
+    t = ssh(rig, "id -un", user="carol")
+    t.approve("bob")
+    assert t.end() == 0 and "carol\n" in t.seen, t.seen
+    t = ssh(rig, "id -un", port=PUBKEY, user="carol")
+    assert t.end() == 0 and "carol\n" in t.seen and "Press Enter" not in t.seen, t.seen
+
+
 # ---- where the device flow is forbidden
 
 

@@ -200,11 +200,12 @@ def test_a_locker_does_not_bind_an_account(world):
     refused(world, "access-denied", user="erin", uid=UID_MIN + 210050, service="swaylock")
 
 
-def test_a_locked_account_is_not_told_from_others(world):
+def test_of_others_accounts_nothing_is_told(world):
     world.verb("user", "lock", "carol")
     try:
-        locked = refused(world, "access-denied", user="carol", uid=UIDS["carol"], service="swaylock")
-        assert locked == refused(world, "access-denied", user="carol", uid=UIDS["bob"], service="swaylock")
+        refused(world, "account-locked", user="carol", uid=UIDS["carol"], service="swaylock")
+        locked = refused(world, "access-denied", user="carol", uid=UIDS["bob"], service="swaylock")
+        assert locked == refused(world, "access-denied", user="dave", uid=UIDS["bob"], service="swaylock")
     finally:
         world.verb("user", "unlock", "carol")
 
@@ -303,7 +304,7 @@ def test_a_lock_ends_it(signed_in):
 
 def test_an_account_that_is_somebody_elses_now(signed_in):
     signed_in.verb("user", "remove", "alice")
-    signed_in.add("alice", "another-alice", UIDS["alice"])
+    signed_in.add("alice", "another-alice", UIDS["alice"] + 500)
     assert ask(signed_in, **KEY)[1]["type"] == "prompt"
 
 

@@ -33,19 +33,19 @@ static void of_one_user_and_of_one_host(void **state)
         const struct config_signin c = {.max_starts_per_user = 2, .max_starts_per_rhost = 3};
 
         (void)state;
-        assert_true(pace_allows(l, &c, "alice", "h1"));
+        assert_true(pace_allows(l, &c, 0, "alice", "h1"));
         clock_fake_advance_ms(&now, 30000);
-        assert_true(pace_allows(l, &c, "alice", "h1"));
-        assert_false(pace_allows(l, &c, "alice", "h2"));
-        assert_false(pace_allows(l, &c, "alice", NULL));
-        assert_true(pace_allows(l, &c, "alic", "h1"));
-        assert_false(pace_allows(l, &c, "bob", "h1"));
-        assert_true(pace_allows(l, &c, "bob", "h"));
+        assert_true(pace_allows(l, &c, 0, "alice", "h1"));
+        assert_false(pace_allows(l, &c, 0, "alice", "h2"));
+        assert_false(pace_allows(l, &c, 0, "alice", NULL));
+        assert_true(pace_allows(l, &c, 0, "alic", "h1"));
+        assert_false(pace_allows(l, &c, 0, "bob", "h1"));
+        assert_true(pace_allows(l, &c, 0, "bob", "h"));
         clock_fake_advance_ms(&now, 29999);
-        assert_false(pace_allows(l, &c, "alice", "h2"));
+        assert_false(pace_allows(l, &c, 0, "alice", "h2"));
         clock_fake_advance_ms(&now, 1); // the first one's minute is over
-        assert_true(pace_allows(l, &c, "alice", "h1"));
-        assert_false(pace_allows(l, &c, "alice", "h2"));
+        assert_true(pace_allows(l, &c, 0, "alice", "h1"));
+        assert_false(pace_allows(l, &c, 0, "alice", "h2"));
 }
 
 // A refusal is not counted: who goes on trying is not kept out by it.
@@ -54,13 +54,25 @@ static void a_refusal_is_no_start(void **state)
         const struct config_signin c = {.max_starts_per_user = 1, .max_starts_per_rhost = 1};
 
         (void)state;
-        assert_true(pace_allows(l, &c, "alice", "h"));
+        assert_true(pace_allows(l, &c, 0, "alice", "h"));
         for (int i = 0; i < 59; i++) {
                 clock_fake_advance_ms(&now, 1000);
-                assert_false(pace_allows(l, &c, "alice", "h"));
+                assert_false(pace_allows(l, &c, 0, "alice", "h"));
         }
         clock_fake_advance_ms(&now, 1000);
-        assert_true(pace_allows(l, &c, "alice", "h"));
+        assert_true(pace_allows(l, &c, 0, "alice", "h"));
+}
+
+// Who is somebody else does not use up what one may begin.
+static void each_kind_is_counted_for_itself(void **state)
+{
+        const struct config_signin c = {.max_starts_per_user = 1, .max_starts_per_rhost = 9};
+
+        (void)state;
+        for (unsigned kind = 0; kind < 3; kind++) {
+                assert_true(pace_allows(l, &c, kind, "alice", "h"));
+                assert_false(pace_allows(l, &c, kind, "alice", "h"));
+        }
 }
 
 static void at_the_machine_itself_no_host_is_counted(void **state)
@@ -69,9 +81,9 @@ static void at_the_machine_itself_no_host_is_counted(void **state)
 
         (void)state;
         for (int i = 0; i < 5; i++)
-                assert_true(pace_allows(l, &c, "alice", NULL));
-        assert_false(pace_allows(l, &c, "alice", NULL));
-        assert_true(pace_allows(l, &c, "bob", NULL));
+                assert_true(pace_allows(l, &c, 0, "alice", NULL));
+        assert_false(pace_allows(l, &c, 0, "alice", NULL));
+        assert_true(pace_allows(l, &c, 0, "bob", NULL));
 }
 
 static void in_all(void **state)
@@ -83,13 +95,13 @@ static void in_all(void **state)
         (void)state;
         for (unsigned i = 0; i < CONFIG_STARTS_MAX; i++) {
                 snprintf(user, sizeof user, "u%u", i);
-                assert_true(pace_allows(l, &c, user, user));
+                assert_true(pace_allows(l, &c, 0, user, user));
                 clock_fake_advance_ms(&now, 10);
         }
-        assert_false(pace_allows(l, &c, "one more", "one more"));
+        assert_false(pace_allows(l, &c, 0, "one more", "one more"));
         clock_fake_advance_ms(&now, 60000 - 10 * (int64_t)CONFIG_STARTS_MAX);
-        assert_true(pace_allows(l, &c, "one more", "one more"));
-        assert_false(pace_allows(l, &c, "one more", "one more"));
+        assert_true(pace_allows(l, &c, 0, "one more", "one more"));
+        assert_false(pace_allows(l, &c, 0, "one more", "one more"));
 }
 
 int main(void)
@@ -99,6 +111,7 @@ int main(void)
                 T(of_one_user_and_of_one_host),
                 T(a_refusal_is_no_start),
                 T(at_the_machine_itself_no_host_is_counted),
+                T(each_kind_is_counted_for_itself),
                 T(in_all),
         };
 
