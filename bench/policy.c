@@ -203,7 +203,7 @@ static void measure(const char *name, void (*work)(void), double seconds)
 
 int main(int argc, char *argv[])
 {
-        double seconds = argc > 1 ? atof(argv[1]) : 1;
+        double seconds = argc > 1 ? strtod(argv[1], NULL) : 1;
 
         make();
         printf("500 statements, %zu patterns of actions, %zu of resources\n\n", n_actions, n_resources);

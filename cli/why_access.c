@@ -380,14 +380,16 @@ static enum outcome work(struct work *w)
 static int fail(struct work *w, enum outcome o)
 {
         char role[130];
+        size_t n;
 
         if (o == OUTCOME_INVALID_REQUEST || o == OUTCOME_MISCONFIGURED || o == OUTCOME_INTERNAL ||
                 o == OUTCOME_UNKNOWN_ROLE)
                 return cmd_fail(w->w->cli, o, &w->err);
         // The credentials do not come: that is another question.
         snprintf(role, sizeof role, _(" (see: valetkey why %.100s)"), w->f.role ? w->f.role : "");
-        if (w->f.role && strlen(w->err.text) + strlen(role) < sizeof w->err.text)
-                strcat(w->err.text, role);
+        n = strlen(w->err.text);
+        if (w->f.role && n + strlen(role) < sizeof w->err.text)
+                snprintf(w->err.text + n, sizeof w->err.text - n, "%s", role);
         return cmd_fail(w->w->cli, o, &w->err);
 }
 

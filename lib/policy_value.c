@@ -39,6 +39,12 @@ static bool read_epoch(const char *s, double *ret)
         return errno == 0;
 }
 
+// Of two characters that are known to be digits.
+static int two(const char *s)
+{
+        return (s[0] - '0') * 10 + (s[1] - '0');
+}
+
 // "Z", "+01" or "-09:30", in seconds.
 static bool read_offset(const char *s, int *ret)
 {
@@ -51,9 +57,9 @@ static bool read_offset(const char *s, int *ret)
                 return false;
         if (s[3] && (strspn(s + 4, DIGITS) != 2 || s[6]))
                 return false;
-        hours = atoi(s + 1);
+        hours = two(s + 1);
         if (s[3])
-                minutes = atoi(s + 4);
+                minutes = two(s + 4);
         *ret = (hours * 60 + minutes) * 60 * (*s == '-' ? -1 : 1);
         return hours < 24 && minutes < 60;
 }
@@ -94,7 +100,7 @@ bool policy_read_date(const char *s, double *ret)
         if (s[n] == '-') {
                 if (strspn(s + 8, DIGITS) != 2)
                         return false;
-                day = atoi(s + 8);
+                day = two(s + 8);
                 n = 10;
                 if (s[n] == 'T' || s[n] == 't') {
                         if (!read_time(s + n + 1, hms, &offset))

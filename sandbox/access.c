@@ -202,7 +202,7 @@ bool access_check(struct web_request *r, const struct sts_session *caller, const
         const char *action, const char *resource, const char *shown)
 {
         _cleanup_(policy_context_freep) struct policy_context *c = NULL;
-        struct policy_outcome o;
+        struct policy_outcome o = {.decision = POLICY_IMPLICIT_DENY};
         int k = access_context_new(&c, r, caller, region);
 
         if (k == 0)

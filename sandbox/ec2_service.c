@@ -74,7 +74,7 @@ static void decide(
         cleanup_json json_t *matched = json_array();
         char action[80], resource[200];
         struct access a = {.caller = caller, .action = action, .resource = resource, .matched = matched};
-        struct policy_outcome o;
+        struct policy_outcome o = {.decision = POLICY_IMPLICIT_DENY};
         int k = access_context_new(&c, r, caller, region);
 
         snprintf(action, sizeof action, "ec2:%s", verb);

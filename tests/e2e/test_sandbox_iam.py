@@ -65,7 +65,7 @@ def test_roles_and_their_policies_are_read(dev, box):
 
 def test_each_call_needs_its_permission(dev, box):
     m = refused("AccessDenied", "iam:GetRole", dev("iam").get_role, RoleName="audit")
-    assert m == (f"User: arn:aws:sts::123456789012:assumed-role/dev/alice is not authorized to perform: iam:GetRole on resource: role audit "
+    assert m == ("User: arn:aws:sts::123456789012:assumed-role/dev/alice is not authorized to perform: iam:GetRole on resource: role audit "
                  "because no identity-based policy allows the iam:GetRole action")
     # Whether there is such a role is told to nobody who may not ask.
     refused("AccessDenied", "role nosuch", dev("iam").get_role, RoleName="nosuch")
