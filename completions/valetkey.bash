@@ -16,11 +16,11 @@ _valetkey_offer()
 
 _valetkey()
 {
-        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} me=${COMP_WORDS[0]} verb='' n=0 i help usage names=''
+        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} me=${COMP_WORDS[0]} verb='' n=0 i help usage names='' offers=''
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
-                --config | --format | --min-ttl | --shell | --token | --destination | --endpoint | --message | --context | --region | --resource-account | --iam-endpoint | --*-policy | --boundary | --scp | --rcp) ((i++)) ;;
+                --config | --format | --min-ttl | --shell | --token | --destination | --endpoint | --message | --context | --region | --resource-account | --iam-endpoint | --to | --listen | --service | --host | --header | --body-max | --ca-file | --time | --presign | --show | --*-policy | --boundary | --scp | --rcp) ((i++)) ;;
                 --identity) names=IDENTITY ;;
                 -*) ;;
                 *)
@@ -39,15 +39,21 @@ _valetkey()
         help=$("$me" "$verb" --help 2>/dev/null) || return
         usage=$(sed -n '1p; 2,$ { /^       /!q; p; }' <<<"$help")
         if [[ ! $names && $usage == *ROLE* ]]; then names=ROLE; elif [[ $usage == *IDENTITY* ]]; then names=IDENTITY; fi
+        case $verb$n in
+        token0) names='' offers='eks rds' ;;
+        service-url0) names='' offers='sts sso oidc signin' ;;
+        esac
         case $prev in
         --format) _valetkey_offer "$cur" < <(printf '%s\n' process json env env-no-export dotenv fish csh powershell) ;;
         --shell) _valetkey_offer "$cur" < <(printf '%s\n' posix fish csh powershell) ;;
         --token) _valetkey_offer "$cur" < <(printf '%s\n' file env) ;;
         --role) _valetkey_offer "$cur" < <("$me" roles --names 2>/dev/null) ;;
-        --min-ttl | --destination | --endpoint | --config | --message | --context | --region | --resource-account | --iam-endpoint) ;;
+        --min-ttl | --destination | --endpoint | --config | --message | --context | --region | --resource-account | --iam-endpoint | --to | --listen | --service | --host | --header | --body-max | --ca-file | --time | --presign | --show) ;;
         *)
                 if [[ $cur == -* ]]; then
                         _valetkey_offer "$cur" < <(grep -o -e '--[a-z][a-z-]*' <<<"$help" | sort -u)
+                elif [[ $offers ]]; then
+                        _valetkey_offer "$cur" < <(tr ' ' '\n' <<<"$offers")
                 elif [[ $n -eq 0 && $names == ROLE ]]; then
                         _valetkey_offer "$cur" < <("$me" roles --names 2>/dev/null)
                 elif [[ $n -eq 0 && $names == IDENTITY ]]; then

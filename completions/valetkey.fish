@@ -9,7 +9,7 @@ function __valetkey_words
     for w in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $w --config --format --min-ttl --shell --token --destination --endpoint --message --context --region --resource-account --iam-endpoint
+        else if contains -- $w --config --format --min-ttl --shell --token --destination --endpoint --message --context --region --resource-account --iam-endpoint --to --listen --service --host --header --body-max --ca-file --time --presign --show
             set skip 1
         else if not string match -q -- '-*' $w
             echo $w
@@ -38,13 +38,17 @@ function __valetkey_offer
         case --role
             valetkey roles --names 2>/dev/null
             return
-        case --min-ttl --destination --endpoint --message --context --region --resource-account --iam-endpoint
+        case --min-ttl --destination --endpoint --message --context --region --resource-account --iam-endpoint --to --listen --service --host --header --body-max --time --presign --show
             return
     end
     set -l help (valetkey $words[1] --help 2>/dev/null)
     set -l usage (printf '%s\n' $help | sed -n '1p; 2,$ { /^       /!q; p; }' | string collect)
     if string match -q -- '-*' (commandline -ct)
         string match -ra -- '--[a-z][a-z-]*' $help | sort -u
+    else if test "$words" = token
+        printf '%s\n' eks rds
+    else if test "$words" = service-url
+        printf '%s\n' sts sso oidc signin
     else if test (count $words) -eq 1; and not contains -- --identity (commandline -opc); and string match -q '*ROLE*' -- $usage
         valetkey roles --names 2>/dev/null
     else if test (count $words) -eq 1; and string match -q '*IDENTITY*' -- $usage

@@ -316,7 +316,8 @@ def test_status_is_watched_on_a_terminal(world):
 # ---- completion
 
 COMPLETIONS = os.path.abspath(f"{os.path.dirname(__file__)}/../../completions")
-WANTED = [("valetkey who", {"whoami"}), ("valetkey whoami a", {"admin", "audit"}), ("valetkey whoami --ide", {"--identity"}),
+WANTED = [("valetkey token e", {"eks"}), ("valetkey service-url s", {"signin", "sso", "sts"}), ("valetkey proxy --to x a", {"admin", "audit"}),
+          ("valetkey curl d", {"dev"}), ("valetkey who", {"whoami"}), ("valetkey whoami a", {"admin", "audit"}), ("valetkey whoami --ide", {"--identity"}),
           ("valetkey credentials --format dot", {"dotenv"}), ("valetkey exec --isolated d", {"dev"})]
 
 
