@@ -15,6 +15,7 @@
 #include "json.h"
 #include "log.h"
 #include "role_choose.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -308,18 +309,17 @@ int cmd_curl(struct cli *cli, int argc, char *argv[])
         int code, n;
 
         n = cmd_parse(cli, argc, argv, options, on_option, &c, INT_MAX, SYNOPSIS,
-                "Runs curl with its requests signed with ROLE's credentials.\n"
-                "\n"
-                "  --service NAME   default: what the URL's host tells\n"
-                "  --region REGION  the same; else the role's\n"
-                "  --env --         credentials of the environment in place of ROLE's\n"
-                "  --help           this text\n",
+                N_("Runs curl with its requests signed with ROLE's credentials.\n"
+                   "\n"
+                   "  --service NAME   default: what the URL's host tells\n"
+                   "  --region REGION  the same; else the role's\n"
+                   "  --env --         credentials of the environment in place of ROLE's\n"
+                   "  --help           this text\n"),
                 &code);
         if (n < 0)
                 return code;
         if (n == 0 && !c.env)
                 return cmd_usage(SYNOPSIS, "which role?");
-        cli->json = false; // the output is curl's
         log_init("valetkey", LOG_E_ERROR);
         if (!c.env)
                 o = role_choose(&c.choice, cli, argv[optind], &err);

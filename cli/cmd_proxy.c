@@ -16,6 +16,7 @@
 #include "log.h"
 #include "peer_caller.h"
 #include "role_choose.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -25,7 +26,7 @@
 #define BODY_MAX (INT64_C(5) << 30) // what S3 takes in one piece
 #define MORE_MAX 8
 
-static const char help[] =
+static const char help[] = N_(
         "Signs what passes through a port on the loopback interface, with ROLE's credentials, and sends it "
         "on.\n"
         "\n"
@@ -39,7 +40,7 @@ static const char help[] =
         "  --body-max BYTES         of a body that has to be kept until it is whole (default: 5 GiB)\n"
         "  --ca-file FILE           certificate authorities, in place of the system's\n"
         "  --env                    credentials of the environment in place of ROLE's\n"
-        "  --help                   this text\n";
+        "  --help                   this text\n");
 
 struct proxy {
         const char *to, *listen, *service, *region, *host, *ca_file, *more[MORE_MAX + 1];
@@ -312,7 +313,6 @@ int cmd_proxy(struct cli *cli, int argc, char *argv[])
         n = cmd_parse(cli, argc, argv, options, on_option, &p, 1, SYNOPSIS, help, &code);
         if (n < 0)
                 return code;
-        cli->json = false; // what is printed is the address
         log_init("valetkey", LOG_E_NOTICE);
         if (p.wrong)
                 o = wrong(&err, p.wrong);

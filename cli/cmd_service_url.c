@@ -5,6 +5,7 @@
 
 #include "aws_endpoint.h"
 #include "region.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -61,18 +62,17 @@ int cmd_service_url(struct cli *cli, int argc, char *argv[])
         int code, n;
 
         n = cmd_parse(cli, argc, argv, options, on_option, &o, 1, SYNOPSIS,
-                "Prints the URL that an SDK calls for SERVICE: sts, sso, oidc or signin.\n"
-                "\n"
-                "  --region REGION  default: AWS_REGION, AWS_DEFAULT_REGION\n"
-                "  --fips           the FIPS endpoint\n"
-                "  --dualstack      the one that has IPv6, too\n"
-                "  --help           this text\n",
+                N_("Prints the URL that an SDK calls for SERVICE: sts, sso, oidc or signin.\n"
+                   "\n"
+                   "  --region REGION  default: AWS_REGION, AWS_DEFAULT_REGION\n"
+                   "  --fips           the FIPS endpoint\n"
+                   "  --dualstack      the one that has IPv6, too\n"
+                   "  --help           this text\n"),
                 &code);
         if (n < 0)
                 return code;
         if (n == 0)
                 return cmd_usage(SYNOPSIS, "which service?");
-        cli->json = false; // what is printed is a URL or nothing
         r = print(argv[optind], &o, &err);
         return r == OUTCOME_OK ? 0 : cmd_fail(cli, r, &err);
 }

@@ -13,23 +13,24 @@
 #include "region.h"
 #include "role_choose.h"
 #include "sign_request.h"
+#include "translate.h"
 
 #include <stdio.h>
 
 #define SYNOPSIS "token eks CLUSTER | token rds HOST PORT USER [--role ROLE | --env] [OPTION]…"
 
 static const char help[] =
-        "Prints a token made of a role's credentials. Asks nobody.\n"
-        "\n"
-        "  eks CLUSTER          for kubectl: an ExecCredential, good for 14 minutes\n"
-        "  rds HOST PORT USER   the password of USER of a database in RDS or Aurora, good for 15 minutes\n"
-        "\n"
-        "  --role ROLE          whose credentials (default: the default role's)\n"
-        "  --env                those of the environment instead (AWS_ACCESS_KEY_ID, …)\n"
-        "  --region REGION      default: the host's; AWS_REGION; the role's\n"
-        "  --endpoint URL       eks: another STS than that of the region\n"
-        "  --time TIME          as of then, like 2026-01-31T12:00:00Z\n"
-        "  --help               this text\n";
+        N_("Prints a token made of a role's credentials. Asks nobody.\n"
+           "\n"
+           "  eks CLUSTER          for kubectl: an ExecCredential, good for 14 minutes\n"
+           "  rds HOST PORT USER   the password of USER of a database in RDS or Aurora, good for 15 minutes\n"
+           "\n"
+           "  --role ROLE          whose credentials (default: the default role's)\n"
+           "  --env                those of the environment instead (AWS_ACCESS_KEY_ID, …)\n"
+           "  --region REGION      default: the host's; AWS_REGION; the role's\n"
+           "  --endpoint URL       eks: another STS than that of the region\n"
+           "  --time TIME          as of then, like 2026-01-31T12:00:00Z\n"
+           "  --help               this text\n");
 
 #define TOKEN_ENDPOINT 768
 
@@ -169,7 +170,6 @@ int cmd_token(struct cli *cli, int argc, char *argv[])
         n = cmd_parse(cli, argc, argv, options, on_option, &t, 4, SYNOPSIS, help, &code);
         if (n < 0)
                 return code;
-        cli->json = false; // what is printed is a token or nothing
         if (n < 1 || n != (strcmp(argv[optind], "eks") == 0 ? 2 : strcmp(argv[optind], "rds") == 0 ? 4 : -1))
                 return cmd_usage(SYNOPSIS, "a token for eks CLUSTER, or for rds HOST PORT USER?");
         t.now_s = t.o.has_time ? t.o.time_s : clock_wall_s(&clock_system);

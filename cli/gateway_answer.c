@@ -107,7 +107,7 @@ void gateway_answer_done(
 
 struct answer {
         struct gateway_conn *c;
-        bool has_length;
+        bool has_length, in_chunks;
 };
 
 static bool is_dropped(const char *name, size_t n)
@@ -120,6 +120,15 @@ static bool is_dropped(const char *name, size_t n)
                 if (strlen(dropped[i]) == n && strncasecmp(dropped[i], name, n) == 0)
                         return true;
         return false;
+}
+
+// Only what can stand on a line of its own: a line that begins with a blank would go on the one before.
+static bool name_ok(const char *name, size_t n)
+{
+        static const char token[] =
+                "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+        return n > 0 && strspn(name, token) >= n;
 }
 
 static bool is_name(const char *name, size_t n, const char *want)
@@ -166,8 +175,10 @@ static void pass_header(struct answer *a, const char *line, size_t n)
 
         while (n > 0 && (line[n - 1] == '\r' || line[n - 1] == '\n' || line[n - 1] == ' '))
                 n--;
-        if (name_n == 0 || is_dropped(line, name_n) || memchr(line, 0, n) || memchr(line, '\r', n))
+        if (!name_ok(line, name_n) || is_dropped(line, name_n) || memchr(line, 0, n) || memchr(line, '\r', n))
                 return;
+        if (a->in_chunks && is_name(line, name_n, "Content-Length"))
+                return; // it had two lengths, and this is the one that does not count
         for (colon++; colon < line + n && (*colon == ' ' || *colon == '\t');)
                 colon++;
         if ((size_t)(line + n - colon) < sizeof value) {
@@ -185,10 +196,19 @@ static void pass_header(struct answer *a, const char *line, size_t n)
         }
 }
 
+static bool has_line(const char *lines, size_t n, const char *begin)
+{
+        for (const char *s = lines, *end = lines + n; s && s < end;
+                s = memchr(s, '\n', (size_t)(end - s)), s += s != NULL)
+                if ((size_t)(end - s) > strlen(begin) && strncasecmp(s, begin, strlen(begin)) == 0)
+                        return true;
+        return false;
+}
+
 int gateway_answer_head(void *conn, int status, const char *lines, size_t n)
 {
         struct gateway_conn *c = conn;
-        struct answer a = {.c = c};
+        struct answer a = {.c = c, .in_chunks = has_line(lines, n, "Transfer-Encoding:")};
 
         c->begun = true;
         c->no_body = http_text_is(&c->head.method, "HEAD") || status == 204 || status == 304;

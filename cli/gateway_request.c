@@ -8,8 +8,7 @@
 
 #include <stdio.h>
 
-#define SKEW_S  60
-#define TRAILER "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+#define SKEW_S 60
 
 void gateway_request_forget(struct gateway_conn *c)
 {
@@ -64,6 +63,7 @@ static int give_kept_again(void *arg)
 
 // ---- signing
 
+// What the client says in the digest's place, where that is no digest; "" what cannot be passed on.
 static const char *client_payload(const struct gateway_conn *c)
 {
         struct http_text v;
@@ -71,14 +71,14 @@ static const char *client_payload(const struct gateway_conn *c)
         if (http_head_find(&c->head, "x-amz-content-sha256", &v) == 0 || v.n < 10 ||
                 strncmp(v.p, "STREAMING-", 10) != 0)
                 return NULL;
-        return http_text_is(&v, TRAILER) ? TRAILER : "";
+        return http_text_is(&v, SIGV4_TRAILER) ? SIGV4_TRAILER : "";
 }
 
 static unsigned signing_flags(const struct gateway_conn *c)
 {
         unsigned flags = aws_service_flags(c->route.service);
 
-        return c->streaming ? flags | SIGV4_UNSIGNED_PAYLOAD : flags;
+        return c->streaming && !client_payload(c) ? flags | SIGV4_UNSIGNED_PAYLOAD : flags;
 }
 
 // This machine's clock, unless whoever answers has another one: AWS believes a date for five minutes.
@@ -117,7 +117,9 @@ static int sign(struct gateway_conn *c, struct gateway_headers *h, const char *t
                 .headers = h->to_sign,
                 .n_headers = h->n_to_sign,
                 .body = "",
-                .body_sha256 = c->sha256[0] ? c->sha256 : NULL};
+                .body_sha256 = client_payload(c) ? SIGV4_TRAILER
+                               : c->sha256[0]    ? c->sha256
+                                                 : NULL};
         struct sigv4_credentials cred;
         struct sigv4_params p = {.region = c->route.region,
                 .service = c->route.service,
@@ -205,10 +207,7 @@ static void pass_on(struct gateway_conn *c)
 static void keep_over(struct gateway_conn *c)
 {
         int r = spool_end(c->spool, c->sha256);
-        const char *said = c->route.sign ? client_payload(c) : NULL;
 
-        if (said)
-                snprintf(c->sha256, sizeof c->sha256, "%s", said);
         if (r < 0)
                 gateway_answer_error(c, 500, strerror(-r));
         else

@@ -6,8 +6,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#define AGAIN_MS    2000 // the broker answers from memory
-#define DEADLINE_MS 8000 // while it is waited for, nothing passes
+#define AGAIN_MS    10000 // each time is a line in the broker's log
+#define AWAY_MS     20000 // after it could not be asked, or somebody would have had to answer
+#define DEADLINE_MS 8000  // while it is waited for, nothing passes
 #define LEFT_S      5
 
 static enum outcome ask(struct gateway_role *r, struct err *err)
@@ -21,11 +22,11 @@ static enum outcome ask(struct gateway_role *r, struct err *err)
         (void)prctl(PR_SET_DUMPABLE, 1);
         o = role_credentials_get(&fresh, &cli, r->role, 0, err);
         (void)prctl(PR_SET_DUMPABLE, 0);
+        r->ask_at_ms = cli_now_ms() + (o == OUTCOME_OK ? AGAIN_MS : AWAY_MS);
         if (o != OUTCOME_OK)
                 return o;
         role_credentials_deinit(&r->c);
         r->c = fresh;
-        r->asked_ms = cli_now_ms();
         return o;
 }
 
@@ -38,7 +39,7 @@ enum outcome gateway_role_start(struct gateway_role *r, struct err *err)
                 return role_credentials_from_env(&r->c, err);
         // Nothing passes yet: somebody may be asked whether this program may have the role.
         o = role_credentials_get(&r->c, r->cli, r->role, 0, err);
-        r->asked_ms = cli_now_ms();
+        r->ask_at_ms = cli_now_ms() + AGAIN_MS;
         return o;
 }
 
@@ -61,7 +62,7 @@ enum outcome gateway_role_get(void *arg, const struct role_credentials **ret, st
         enum outcome o = OUTCOME_OK;
         struct err why = ERR_INIT;
 
-        if (r->role && (!is_alive(r) || cli_now_ms() - r->asked_ms > AGAIN_MS))
+        if (r->role && (!is_alive(r) || cli_now_ms() >= r->ask_at_ms))
                 o = ask(r, &why);
         if (o != OUTCOME_OK && (is_final(o) || !is_alive(r))) {
                 role_credentials_deinit(&r->c);

@@ -10,7 +10,7 @@ struct gateway_role {
         const struct cli *cli;
         const char *role; // NULL: credentials are fixed (from the environment)
         struct role_credentials c;
-        int64_t asked_ms; // cli_now_ms()
+        int64_t ask_at_ms; // again; as cli_now_ms()
 };
 // The first time: whatever fails is told.
 enum outcome gateway_role_start(struct gateway_role *r, struct err *err);

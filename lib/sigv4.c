@@ -65,7 +65,7 @@ static int check_request(const struct sigv4_request *req, struct err *err)
                 "authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"};
         size_t hosts = 0;
 
-        if (req->body_sha256 &&
+        if (req->body_sha256 && strcmp(req->body_sha256, SIGV4_TRAILER) != 0 &&
                 (strlen(req->body_sha256) != 64 || strspn(req->body_sha256, "0123456789abcdef") != 64))
                 return refuse(err, "the digest of its body is none");
         for (size_t i = 0; i < req->n_headers; i++) {

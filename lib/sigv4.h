@@ -8,6 +8,9 @@
 #include "err.h"
 #include "secret.h"
 
+// What S3 takes in the digest's place for a body whose checksum comes behind it.
+#define SIGV4_TRAILER "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
 struct sigv4_header {
         const char *name, *value; // borrowed
 };

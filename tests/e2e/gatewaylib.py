@@ -83,6 +83,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pieces = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in (b"one ", b"two ", b"three"))
             self.answer(200, [("Transfer-Encoding", "chunked"), ("X-Multi", "a"), ("X-Multi", "b"), ("Connection", "X-Hop"), ("X-Hop", "1"),
                               ("Alt-Svc", 'h3=":443"')], pieces + b"0\r\n\r\n")
+        elif word == "odd":  # what a careless or hostile service sends
+            self.wfile.write(b"HTTP/1.1 200 Fine\r\nX-One: 1\r\n folded: 2\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\nX Two: 2\r\n"
+                             b"X-Four: 4\r\n\r\n5\r\nhello\r\n0\r\nX-Trailer: 5\r\n\r\n")
         elif word == "half":
             self.send_response(200)
             self.send_header("Content-Length", "100")
