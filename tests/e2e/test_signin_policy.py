@@ -13,7 +13,6 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from real.process import wait_until  # noqa: E402
-from signin import frames  # noqa: E402
 from signin.world import ROOT, SUBJECTS, UID_MIN, World  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="other uids are needed: run as root")

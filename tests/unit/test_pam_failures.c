@@ -19,6 +19,18 @@
 static unsigned fail_at; // the n-th allocation from now; 0: none
 static bool struck;
 
+// A sanitiser has a malloc() of its own.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OWN_MALLOC 0
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_MALLOC 0
+#endif
+#ifndef OWN_MALLOC
+#define OWN_MALLOC 1
+
 static bool must_fail(void)
 {
         if (fail_at == 0 || --fail_at != 0)
@@ -28,10 +40,6 @@ static bool must_fail(void)
         return true;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_MALLOC 0
-#else
-#define OWN_MALLOC 1
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t k, size_t n);
 extern void *__libc_realloc(void *p, size_t n);
