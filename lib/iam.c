@@ -8,6 +8,7 @@
 #include "query_xml.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #define VERSION "2010-05-08"
 
@@ -51,6 +52,23 @@ struct entries {
         size_t n;
 };
 
+// The simulator wants to be told a value's type: of the keys that every request may have they are known (IAM user guide, "AWS
+// global condition context keys"), of the others a text is what most are.
+static const char *type_of(const char *key, size_t n)
+{
+        static const struct {
+                const char *key, *type;
+        } known[] = {{"aws:CurrentTime", "date"}, {"aws:TokenIssueTime", "date"}, {"aws:EpochTime", "date"},
+                {"aws:MultiFactorAuthAge", "numeric"}, {"aws:MultiFactorAuthPresent", "boolean"},
+                {"aws:SecureTransport", "boolean"}, {"aws:ViaAWSService", "boolean"},
+                {"aws:PrincipalIsAWSService", "boolean"}, {"aws:SourceIp", "ip"}, {"aws:VpcSourceIp", "ip"}};
+
+        for (size_t i = 0; n == 1 && i < ARRAY_SIZE(known); i++)
+                if (strcasecmp(known[i].key, key) == 0)
+                        return known[i].type;
+        return n > 1 ? "stringList" : "string";
+}
+
 static void add_entry(const char *key, const char *const *values, size_t n, void *arg)
 {
         struct entries *e = arg;
@@ -61,7 +79,7 @@ static void add_entry(const char *key, const char *const *values, size_t n, void
         form_add(e->out, name, key);
         // The simulator compares by the operator of the policy; a type that does not fit it is refused, a string never.
         snprintf(name, sizeof name, "ContextEntries.member.%zu.ContextKeyType", e->n);
-        form_add(e->out, name, n > 1 ? "stringList" : "string");
+        form_add(e->out, name, type_of(key, n));
         for (size_t i = 0; i < n; i++) {
                 snprintf(name, sizeof name, "ContextEntries.member.%zu.ContextKeyValues.member.%zu", e->n,
                         i + 1);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "fault.h"
 #include "iam.h"
@@ -155,6 +156,28 @@ static void a_request_names_role_action_resource_and_each_key(void **state)
         buf_deinit(&b);
 }
 
+static void keys_of_a_known_type_are_told_as_such(void **state)
+{
+        static const char *const rows[][2] = {{"aws:currenttime", "date"}, {"aws:SecureTransport", "boolean"},
+                {"aws:SourceIp", "ip"}, {"aws:MultiFactorAuthAge", "numeric"},
+                {"aws:PrincipalTag/team", "string"}};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct buf b = BUF_INIT(4096);
+                struct policy_context *c = NULL;
+                char want[80];
+
+                assert_int_equal(policy_context_new(&c), 0);
+                assert_int_equal(policy_context_add(c, rows[i][0], "x"), 0);
+                assert_int_equal(iam_simulate_request(&b, "r", "a", "b", c), 0);
+                snprintf(want, sizeof want, ".ContextKeyType=%s&", rows[i][1]);
+                assert_non_null(strstr(buf_str(&b), want));
+                policy_context_free(c);
+                buf_deinit(&b);
+        }
+}
+
 static void documents_are_decoded_strictly(void **state)
 {
         static const char *const bad[] = {"%", "%2", "%zz", "%00", "% 1", "%+1", "a%4"};
@@ -209,6 +232,7 @@ int main(void)
                 cmocka_unit_test(details_are_read_where_they_are),
                 cmocka_unit_test(a_simulation_without_one_decision_is_none),
                 cmocka_unit_test(a_request_names_role_action_resource_and_each_key),
+                cmocka_unit_test(keys_of_a_known_type_are_told_as_such),
                 cmocka_unit_test(documents_are_decoded_strictly),
                 cmocka_unit_test(every_partition_has_its_iam),
                 cmocka_unit_test(memory_that_runs_out_is_no_answer),
