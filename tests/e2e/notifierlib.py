@@ -13,8 +13,8 @@ NAME, PATH = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
 
 
 class Notifier:
-    def __init__(self, address, capabilities=("actions", "body"), opens=()):
-        self.proc = subprocess.Popen([sys.executable, __file__, address, ",".join(capabilities), ",".join(opens)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, address, capabilities=("actions", "body"), opens=(), **kw):
+        self.proc = subprocess.Popen([sys.executable, os.path.abspath(__file__), address, ",".join(capabilities), ",".join(opens)], **kw, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from notifierlib import Notifier
 from worldlib import BUILD, PATIENCE, until
 
 UNIT = "valetkey-broker.service"
@@ -174,3 +175,33 @@ def test_a_logout_wipes(rig, alice):
     assert r.returncode == 3 and r.stdout == "", r.stderr
     assert count(alice, "broker.stopping") == stopping + 1
     assert "state.restored" not in alice.journal(UNIT).rpartition("broker.stopping")[2]
+
+
+OPENER = r"""#!/bin/sh
+# what xdg-open does: starts the browser, and ends before it
+sleep 300 &
+printf '%s\n' "$#" "$1" "$DISPLAY" >"$XDG_RUNTIME_DIR/opened.new" && mv "$XDG_RUNTIME_DIR/opened.new" "$XDG_RUNTIME_DIR/opened"
+"""
+
+
+def test_the_button_starts_a_browser_beside_the_broker(rig, alice):
+    """By the user's own systemd: with the session's environment, outside of the broker's unit, and for as long as the browser runs."""
+    rig.write("/usr/bin/xdg-open", OPENER, mode="755")
+    alice.systemctl("set-environment", "DISPLAY=:7", check=True)
+    alice.systemctl("restart", UNIT, check=True)  # it knows of no desktop from before
+    folder = f"/run/user/{rig.uid('alice')}"
+    # a process of alice's outside, for there is no Python inside: it gets to the bus by its working directory
+    desktop = Notifier("unix:path=bus", cwd=f"/proc/{rig.leader}/root{folder}", user=rig.uid("alice"))
+    try:
+        assert alice.run(SHIM, "dev").returncode == 3
+        desktop.press(desktop.next()["show"], "Sign in")
+        until("the browser", lambda: rig.run("test", "-e", f"{folder}/opened", unit=False).returncode == 0)
+        words, url, display = rig.run("cat", f"{folder}/opened", unit=False, check=True).stdout.splitlines()
+        assert (words, display) == ("1", ":7") and "/authorize?" in url
+        units = alice.systemctl("list-units", "--no-legend", "--plain", "app-valetkey-open-*", check=True).stdout
+        assert len(units.splitlines()) == 1 and "running" in units and "code_challenge" not in units, units
+        assert "sleep" in alice.systemctl("status", "--no-pager", units.split()[0]).stdout, "the browser lives, though its opener has ended"
+        log = alice.journal(UNIT)
+        assert "browser.not_opened by=org.freedesktop.portal.Desktop" in log and "signin.page" in log and "code_challenge" not in log
+    finally:
+        desktop.close()
