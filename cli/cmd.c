@@ -71,7 +71,7 @@ int cmd_parse(struct cli *cli, int argc, char *argv[], const struct option *more
         argv[0] = program; // what getopt's own complaints begin with
         optind = 0;        // glibc: start over, for argv is another
         // Options may stand behind ROLE as well, but what stands behind the command that "exec" runs is the command's.
-        while ((c = getopt_long(argc, argv, max == INT_MAX ? "+" : "", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, max == INT_MAX ? "+h" : "h", options, NULL)) >= 0) {
                 int r = 0;
 
                 if (c == 'j') {

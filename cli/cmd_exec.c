@@ -184,8 +184,8 @@ static int fail(const struct cli *cli, enum outcome o, const struct err *err, co
 }
 
 #define EXEC_SYNOPSIS                                                                                        \
-        "exec [--isolated] [--static [--min-ttl SECONDS]] [--token file|env] [ROLE] [--] COMMAND "           \
-        "[ARGUMENT...]"
+        "exec [--isolated] [--static [--min-ttl SECONDS]] [--token file|env] [ROLE] [--] [COMMAND "          \
+        "[ARGUMENT...]]"
 
 static const struct option exec_options[] = {{"isolated", no_argument, NULL, 'i'},
         {"static", no_argument, NULL, 's'}, {"min-ttl", required_argument, NULL, 'm'},
@@ -214,18 +214,31 @@ static int run(struct made *m, const struct options *o, char *argv[])
         return code;
 }
 
+// For a person who says no command: his shell.
+static bool find_shell(char *argv[2])
+{
+        static char usual[] = "/bin/sh";
+        char *s = getenv("SHELL");
+
+        argv[0] = s && *s == '/' && access(s, X_OK) == 0 ? s : usual;
+        argv[1] = NULL;
+        return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
 int cmd_exec(struct cli *cli, int argc, char *argv[])
 {
         struct options o = {0};
         struct err err = ERR_INIT;
         const char *role;
-        char **command;
+        char **command, *shell[2];
         struct made m;
         enum outcome r;
         int code;
 
         if (cmd_parse(cli, argc, argv, exec_options, on_option, &o, INT_MAX, EXEC_SYNOPSIS,
-                    "Runs COMMAND in an environment in which AWS SDKs use ROLE, and nothing else.\n"
+                    "Runs COMMAND in an environment in which AWS SDKs use ROLE, and nothing else. On a "
+                    "terminal "
+                    "without COMMAND: a shell.\n"
                     "\n"
                     "  --isolated         without ~/.aws/config and ~/.aws/credentials: private, empty files "
                     "instead\n"
@@ -235,14 +248,14 @@ int cmd_exec(struct cli *cli, int argc, char *argv[])
                     "  --help             this text\n",
                     &code) < 0)
                 return code;
-        if (optind >= argc)
+        if (optind >= argc && !find_shell(shell))
                 return cmd_usage(EXEC_SYNOPSIS, "which role?");
-        // "exec -- COMMAND": no role is said.
-        role = strcmp(argv[optind - 1], "--") == 0 ? NULL : argv[optind];
+        // "exec -- COMMAND", or nothing: no role is said.
+        role = optind >= argc || strcmp(argv[optind - 1], "--") == 0 ? NULL : argv[optind];
         command = argv + optind + (role != NULL);
         if (role && *command && strcmp(*command, "--") == 0)
                 command++;
-        if (!*command)
+        if (!*command && !find_shell(command = shell))
                 return cmd_usage(EXEC_SYNOPSIS, "which command?");
         if (o.min_ttl && !o.is_static)
                 return cmd_usage(

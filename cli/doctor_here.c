@@ -38,6 +38,12 @@ void doctor_config(struct doctor *d)
                         d->config->n_identities, d->config->n_roles);
                 return;
         }
+        // A broker can be given a file that nobody else finds.
+        if (r == -ENOENT && d->status) {
+                findings_unknown(&d->found, "config",
+                        "there is none where this program looks; the broker that runs has one");
+                return;
+        }
         findings_wrong(&d->found, "config", "%s",
                 r == -ENOENT && !err.text[0] ? _("there is no configuration")
                 : err.text[0]                ? err.text

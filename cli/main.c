@@ -13,6 +13,8 @@
 #include <locale.h>
 #include <stdio.h>
 
+static int cmd_help(struct cli *cli, int argc, char *argv[]);
+
 static const struct verb {
         const char *name;
         int (*run)(struct cli *cli, int argc, char *argv[]);
@@ -46,7 +48,7 @@ static const struct verb {
         {"service-url", cmd_service_url, "service-url SERVICE [OPTION...]",
                 N_("the URL an SDK calls for sts, sso, oidc, signin")},
         {"evaluate", cmd_evaluate, "evaluate OPTION...", N_("would AWS allow it, by these policies")},
-        {"exec", cmd_exec, "exec [OPTION...] ROLE [--] COMMAND [ARGUMENT...]",
+        {"exec", cmd_exec, "exec [OPTION...] [ROLE] [--] [COMMAND [ARGUMENT...]]",
                 N_("run a command whose AWS SDKs use the role")},
         {"env", cmd_env, "env [OPTION...] ROLE", N_("the same environment, for a shell to read")},
         {"configure", cmd_configure, "configure [OPTION...] [ROLE...]",
@@ -59,6 +61,7 @@ static const struct verb {
                 N_("profiles of aws sso, granted and aws-vault, by valetkey")},
         {"container-args", cmd_container_args, "container-args [--json] ROLE [docker|podman]",
                 N_("what to add so that a container uses the role")},
+        {"help", cmd_help, "help [VERB]", N_("how to use it, or that verb")},
 };
 
 static void print_usage(FILE *to)
@@ -103,15 +106,62 @@ static void open_catalogue(void)
         textdomain("valetkey");
 }
 
-static int run(struct cli *cli, int argc, char *argv[])
+static const struct verb *find(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                if (strcmp(name, verbs[i].name) == 0)
+                        return &verbs[i];
+        return NULL;
+}
+
+// What others call it, or the verb that begins so.
+static const char *guess(const char *name)
+{
+        static const char *const others[][2] = {{"add", "login"}, {"sso", "login"}, {"list", "roles"},
+                {"ls", "roles"}, {"assume", "exec"}, {"shell", "exec"}, {"run", "exec"},
+                {"export", "credentials"}, {"export-credentials", "credentials"}, {"clear", "logout"},
+                {"remove", "logout"}, {"open", "console"}, {"import", "migrate"}, {"id", "whoami"}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                if (strcmp(name, others[i][0]) == 0)
+                        return others[i][1];
+        for (size_t i = 0; *name && i < ARRAY_SIZE(verbs); i++)
+                if (strncmp(name, verbs[i].name, strlen(name)) == 0)
+                        return verbs[i].name;
+        return NULL;
+}
+
+static int no_verb(const struct cli *cli, const char *name)
 {
         struct err err = ERR_INIT;
 
-        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                if (strcmp(argv[0], verbs[i].name) == 0)
-                        return verbs[i].run(cli, argc, argv);
-        err_set(&err, "no verb '%.100s'; see: valetkey --help", argv[0]);
+        if (guess(name))
+                err_set(&err, "no verb '%.100s'; see: valetkey %s --help", name, guess(name));
+        else
+                err_set(&err, "no verb '%.100s'; see: valetkey --help", name);
         return cmd_fail(cli, OUTCOME_INVALID_REQUEST, &err);
+}
+
+static int cmd_help(struct cli *cli, int argc, char *argv[])
+{
+        char option[] = "--help", *asked[] = {NULL, option, NULL};
+        int code;
+        int n = cmd_parse(cli, argc, argv, NULL, NULL, NULL, 1, "help [VERB]",
+                "Says how to use valetkey, or VERB, as --help behind it does.\n", &code);
+
+        if (n < 0)
+                return code;
+        if (n == 0) {
+                print_usage(stdout);
+                return 0;
+        }
+        asked[0] = argv[optind];
+        return find(asked[0]) ? find(asked[0])->run(cli, 2, asked) : no_verb(cli, asked[0]);
+}
+
+static int run(struct cli *cli, int argc, char *argv[])
+{
+        return find(argv[0]) ? find(argv[0])->run(cli, argc, argv) : no_verb(cli, argv[0]);
 }
 
 // The same program under another name, as a link: docker looks for its helpers by theirs.
@@ -137,12 +187,12 @@ static int begin(int argc, char *argv[])
         if (!open_standard_fds())
                 return 1;
         zlibs_install();
-        open_catalogue();
         if (argc > 0 && is_called(argv[0], "docker-credential-valetkey"))
                 return docker_credential(&cli, argc, argv);
+        open_catalogue();
         if (argc > 0)
                 argv[0] = program; // what getopt's complaints begin with
-        while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "+hV", options, NULL)) >= 0) {
                 switch (c) {
                 case 'c':
                         cli.config = optarg;

@@ -151,6 +151,32 @@ def test_json_is_the_same_in_every_language(world, language):
     assert "é" not in translated(world, language, f"{BUILD}/valetkey-credential-process", "nowhere").stderr
 
 
+# ---- what people are used to
+
+def test_help_stands_anywhere(world):
+    for argv in (["help"], ["-h"], ["--help"]):
+        assert world.cli(*argv).stdout == world.cli("--help").stdout != "", argv
+    for argv in (["help", "exec"], ["exec", "-h"], ["exec", "--help"]):
+        assert world.cli(*argv).stdout.startswith("Usage: valetkey exec "), argv
+    assert world.cli("exec", "dev", "--", "/bin/echo", "-h").stdout == "-h\n", "what stands behind the command is the command's"
+    assert world.cli("help", "nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("typed, meant", [("list", "roles"), ("add", "login"), ("assume", "exec"), ("clear", "logout"), ("cred", "credentials"), ("st", "status")])
+def test_other_tools_words_are_understood(world, typed, meant):
+    r = world.cli(typed, "dev")
+    assert r.returncode == 2 and r.stderr == f"valetkey: no verb '{typed}'; see: valetkey {meant} --help\n"
+
+
+def test_exec_without_a_command_is_a_shell(world):
+    """As with aws-vault; only where a person sits."""
+    text, code = shown(world, 400, "exec", "dev", env={"SHELL": "/usr/bin/env"})
+    assert code == 0 and "VALETKEY_ROLE=dev" in text and "/credentials/role/dev" in text
+    assert "VALETKEY_ROLE=dev" in shown(world, 400, "exec", env={"SHELL": "/usr/bin/env", "VALETKEY_ROLE": "dev"})[0]
+    assert shown(world, 80, "exec", "nowhere", env={"SHELL": "/usr/bin/env"})[1] == 5
+    assert world.cli("exec", "dev", env={"SHELL": "/usr/bin/env"}).returncode == 2
+
+
 # ---- what is typed wrong
 
 WRONG = [

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from brokerlib import ERROR, GET_CREDENTIALS, T_OUTCOME, T_ROLE, Broker, frame
+from brokerlib import ERROR, T_OUTCOME, Broker
 from notifierlib import Notifier
 from sandbox_client import Person, Sandbox
 from worldlib import CLI, http, until
