@@ -53,6 +53,7 @@ def test_every_program_knows_the_user(host):
     entry = f"carol:*:{uid}:{uid}:Carol Example:/home/carol:/bin/bash\n"
     assert shell(host, "getent passwd carol").stdout == entry == shell(host, f"getent passwd {uid}").stdout
     assert shell(host, "getent group carol").stdout == f"carol:*:{uid}:\n"
+    assert shell(host, f"setpriv --reuid=bob --clear-groups getent passwd {uid}").stdout == entry, "another user sees the same"
     shell(host, "touch /srv/file; chown carol: /srv/file", check=True)
     assert shell(host, "ls -l /srv/file").stdout.split()[2:4] == ["carol", "carol"]
     # nobody walks over everybody, and there is no shadow entry to ask for
