@@ -30,7 +30,12 @@ static void tell_stack(struct doctor *d, const char *service, const struct pam_s
         if (!s->auth.line && !s->session.line)
                 return;
         d->uses_pam = true;
-        if (!s->session.line) {
+        if (!s->session.line && !s->systemd.line && !s->unreadable) {
+                // sudo, say: it asks whether it is still the same person
+                findings_ok(&d->found, check,
+                        "%s/%s:%u: pam_valetkey signs in here, for no session of its own", d->pam,
+                        s->auth.file, s->auth.line);
+        } else if (!s->session.line) {
                 findings_wrong(&d->found, check,
                         "%s/%s:%u: pam_valetkey signs in here and has no session line: the "
                         "sign-in never comes to the user's broker",

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define DEPTH_MAX 16
+#define FILES_MAX 64 // su-l of Debian takes 17
 
 struct reading {
         struct pam_stack *stack;
@@ -92,7 +92,7 @@ static int read_file(struct reading *r, const char *name, const char *only)
         FILE *f;
         int fd;
 
-        if (++r->files > DEPTH_MAX || snprintf(path, sizeof path, "%s/%s", r->dir, name) >= (int)sizeof path)
+        if (++r->files > FILES_MAX || snprintf(path, sizeof path, "%s/%s", r->dir, name) >= (int)sizeof path)
                 return -ELOOP;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         f = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "re") : NULL;

@@ -109,11 +109,17 @@ def test_pam_stacks(look):
                         "pam.d/early": "# x\nsession optional /lib/security/pam_valetkey.so\n@include common-session\n",
                         "pam.d/circle": "session include circle\n-session [success=ok default=ignore] pam_valetkey.so why\n",
                         "pam.d/half": "auth [success=1 default=ignore] pam_valetkey.so\n@include common-session\n",
+                        "pam.d/asks": "auth [success=1 default=ignore] pam_valetkey.so\nsession required pam_unix.so\n",
+                        "pam.d/deep": "auth include once\naccount include once\npassword include once\nsession include once\n",
+                        "pam.d/once": "@include common-auth\n@include common-account\n@include common-session\nsession optional pam_valetkey.so\n",
+                        "pam.d/common-auth": "auth sufficient pam_valetkey.so\n", "pam.d/common-account": "account required pam_unix.so\n",
                         "pam.d/other": "session optional pam_permit.so\n", "pam.d/good.dpkg-old": "session optional pam_valetkey.so\n",
                         "sshd_config": "Include sshd.d/*.conf\nLoginGraceTime 2h\n", "sshd.d/1.conf": "logingracetime=30\n"})
     assert found["pam:good"][0] == "ok" and "good:3" in found["pam:good"][1]
     assert found["pam:early"][0] == "wrong" and "early:2" in found["pam:early"][1] and "common-session:2" in found["pam:early"][1]
     assert found["pam:half"][0] == "wrong" and "half:1" in found["pam:half"][1]
+    assert found["pam:asks"][0] == "ok" and "asks:1" in found["pam:asks"][1] and "no session" in found["pam:asks"][1], "as sudo does"
+    assert found["pam:deep"][0] == "ok" and "once:4" in found["pam:deep"][1], "as su-l of Debian: 17 files"
     assert found["pam:circle"][0] == "unknown" and not {"pam:other", "pam:good.dpkg-old", "pam:common-session"} & set(found)
     assert found["sshd"][0] == "wrong" and "sshd.d/1.conf:1: LoginGraceTime is 30 s" in found["sshd"][1] and "LoginGraceTime " in found["sshd"][2]
     for text, state in (("LoginGraceTime 1h30m\n", "ok"), ("LoginGraceTime 0\n", "ok"), ("Match User x\nLoginGraceTime 9999\n", "wrong")):
