@@ -2,6 +2,7 @@
 """The Debian packages on a Debian that runs: installed, upgraded under a live session and a live broker, removed, purged and
 installed again, in this order. Meanwhile root and a local user log in as fast as they can, and never in vain."""
 import glob
+import json
 import os
 import re
 import subprocess
@@ -183,6 +184,9 @@ def test_a_session_of_before_has_its_broker(rig):
     rig.sign_in("alice")
     assert alice.run(SHIM, "dev").returncode == 0
     assert alice.show(BROKER, "ActiveState")["ActiveState"] == "active"
+    findings = json.loads(alice.run("/usr/bin/valetkey", "doctor", "--json").stdout)["findings"]
+    stacks_found = {f["check"]: f["state"] for f in findings if f["check"].startswith(("pam:", "unit:", "valetkeyd"))}
+    assert {"pam:sshd", "pam:su-l", "pam:sudo", "valetkeyd"} <= set(stacks_found) and set(stacks_found.values()) == {"ok"}
     rig.close_session("alice")
     until("alice's manager to end", lambda: not rig.manager_runs("alice"))
 
