@@ -153,7 +153,9 @@ bool arguments_read(struct arguments *o, pam_handle_t *pamh, int argc, const cha
                 .passwd = LOCAL_PASSWD,
                 .runtime_base = "/run/user",
                 .dmi = SESSION_DMI,
-                .timeout_ms = 8 * 1000, // nobody stands at a login for longer than ten seconds without being told why
+                .timeout_ms =
+                        8 *
+                        1000, // nobody stands at a login for longer than ten seconds without being told why
                 .owners = {0},
                 .n_owners = 1,
         };

@@ -104,7 +104,7 @@ int local_names_load(struct local_names **ret, const char *passwd, const char *g
                 l->by_id = calloc(l->n + 1, sizeof(struct entry *));
                 r = l->by_id ? 0 : -ENOMEM;
         }
-        if (r < 0) {
+        if (r != 0) {
                 local_names_free(l);
                 return err_trace(r);
         }

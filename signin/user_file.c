@@ -55,7 +55,7 @@ bool user_line_entry(const struct user_line *l, struct table_user *ret, const ch
 // 0; 1 and *ret_why: it is none; -EIO.
 static int read_line(struct user_line *ret, char *line, size_t len, const char **ret_why)
 {
-        char *field[FIELDS];
+        char *field[FIELDS] = {NULL};
         struct table_user u;
         size_t n;
 

@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned last = 0;
         char *text = malloc(size + 1);
 
-        must(text);
+        if (!text)
+                abort();
         if (size)
                 memcpy(text, data, size);
         must(user_file_parse(&f, text, size, wrong, &last) == 0);
