@@ -124,7 +124,7 @@ static int push_url(struct reader *r, const char *word)
                 out = NULL;
                 k = -ENOMEM;
         }
-        return k < 0 ? k : push(r->w, out);
+        return k ? k : push(r->w, out);
 }
 
 // ---- options

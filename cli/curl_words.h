@@ -18,9 +18,9 @@ struct curl_words {
         size_t n;
         struct curl_target targets[CURL_TARGETS_MAX]; // each host once
         size_t n_targets, n_urls;
-        bool any_host;    // a host is a pattern: every https host is meant
-        bool custom_host; // -H 'Host: …'
-        bool follows;     // -L
+        bool any_host;                // a host is a pattern: every https host is meant
+        bool custom_host;             // -H 'Host: …'
+        bool follows;                 // -L
         const char *ca_file, *socket; // borrowed
 };
 // words: as they were typed, NULL-terminated. 0; -EINVAL with err; -ENOMEM. To be released whatever the result.

@@ -235,6 +235,7 @@ static void swallow(void)
 int docker_credential(const struct cli *cli, int argc, char *argv[])
 {
         const char *what = argc == 2 ? argv[1] : "";
+        char clean[65];
 
         if (strcmp(what, "get") == 0)
                 return get(cli);
@@ -251,8 +252,16 @@ int docker_credential(const struct cli *cli, int argc, char *argv[])
         }
         if (strcmp(what, "version") == 0 || strcmp(what, "--version") == 0)
                 return puts("docker-credential-valetkey " VALETKEY_VERSION) < 0;
-        fprintf(strcmp(what, "--help") == 0 ? stdout : stderr,
-                "Usage: docker-credential-valetkey get|list|store|erase|version\n"
-                "For docker and podman: passwords of Amazon's registries (ECR), made of roles.\n");
-        return strcmp(what, "--help") != 0;
+        if (strcmp(what, "--help") == 0)
+                return fputs("Usage: docker-credential-valetkey get | list | store | erase | version\n"
+                             "For docker and podman: passwords of Amazon's container registries, made of "
+                             "roles.\n"
+                             "\n"
+                             "  --help     this text\n"
+                             "  --version  the version\n",
+                               stdout) < 0;
+        fprintf(stderr,
+                "docker-credential-valetkey: no command '%s': get, list, store, erase and version are\n",
+                err_sanitise(clean, sizeof clean, what, strlen(what)));
+        return outcome_info(OUTCOME_INVALID_REQUEST)->exit_code;
 }

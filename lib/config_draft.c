@@ -29,7 +29,8 @@ static int check_user(
         const struct draft *d, enum config_kind kind, const struct draft_section *there, struct err *err)
 {
         if (!d->user || kind == CONFIG_DEFAULTS || kind == CONFIG_ROLE || kind == CONFIG_ACCOUNT ||
-                kind == CONFIG_TEMPLATE || kind == CONFIG_REGISTRY || (kind == CONFIG_APP && !(there && there->admin)))
+                kind == CONFIG_TEMPLATE || kind == CONFIG_REGISTRY ||
+                (kind == CONFIG_APP && !(there && there->admin)))
                 return 0;
         if ((kind == CONFIG_IDENTITY || kind == CONFIG_APP) && there && there->admin)
                 err_set(err, "[%s %s] is the administrator's", config_kind_name(kind), there->name);

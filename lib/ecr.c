@@ -73,7 +73,7 @@ static int read_private(struct ecr_registry *r, const char *s)
 int ecr_registry_parse(struct ecr_registry *ret, const char *server)
 {
         struct ecr_registry r = {0};
-        char host[HOST_MAX + 1];
+        char host[HOST_MAX + 1] = "";
         int k;
 
         if (!read_host(host, server))

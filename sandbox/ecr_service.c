@@ -62,7 +62,7 @@ static json_t *token_of(const struct web_request *r, const struct sts_session *s
         if (buf_error(&plain) || b64_encode(&text, plain.p, plain.n) < 0)
                 return NULL;
         return json_pack("{s:s, s:I}", "authorizationToken", buf_str(&text), "expiresAt",
-                (json_int_t)(sts_now_s(r) + LIFE_S));
+                (json_int_t)sts_now_s(r) + LIFE_S);
 }
 
 void ecr_handle(struct web_request *r)

@@ -4,7 +4,6 @@ answers the path says. And the gateway itself as a process, with credentials fro
 import base64
 import hashlib
 import http.server
-import os
 import socket
 import ssl
 import subprocess

@@ -100,7 +100,8 @@ def test_the_rest_of_the_protocol(world):
     assert code == 1 and "nothing is stored" in out
     assert helper(world, "version")[1].startswith("docker-credential-valetkey ")
     assert helper(world, "get") == (1, "valetkey: which registry?\n", "") and helper(world, "get", "x" * 5000)[0] == 1
-    assert helper(world, "login")[0] == 1
+    code, out, err = helper(world, "login")
+    assert code == 2 and not out and "login" in err
 
 
 def test_what_the_registry_refuses_is_said(world):
