@@ -11,28 +11,73 @@ static const char *const suffixes[] = {".amazonaws.com.cn", ".amazonaws.com", ".
         ".api.aws", ".on.aws", ".amazonaws.eu", ".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk",
         ".csp.hci.ic.gov"};
 
-// The name in a host against the name in a signature.
+// The name in a host, its last label or its last two, against the name in a signature, where these are two. A test holds it
+// against botocore's services.
 static const struct {
         const char *host, *service;
 } others[] = {
         {"api.ecr", "ecr"},
-        {"lambda-url", "lambda"},
+        {"api.ecr-public", "ecr-public"},
+        {"api.pricing", "pricing"},
+        {"api.sagemaker", "sagemaker"},
+        {"appconfigdata", "appconfig"},
+        {"appstream2", "appstream"},
+        {"backupstorage", "backup-storage"},
+        {"bedrock-agent", "bedrock"},
+        {"bedrock-agent-runtime", "bedrock"},
+        {"bedrock-runtime", "bedrock"},
+        {"catalog.marketplace", "aws-marketplace"},
+        {"cloudhsmv2", "cloudhsm"},
+        {"cloudsearchdomain", "cloudsearch"},
+        {"contact-lens", "connect"},
+        {"data.iot", "iotdata"},
+        {"data-ats.iot", "iotdata"},
+        {"data.iotevents", "ioteventsdata"},
         {"email", "ses"},
         {"email-smtp", "ses"},
-        {"s3-outposts", "s3-outposts"},
-        {"s3-control", "s3"},
-        {"s3-accesspoint", "s3"},
-        {"data.iot", "iotdata"},
-        {"monitoring", "monitoring"},
+        {"entitlement.marketplace", "aws-marketplace"},
+        {"fleethub.iot", "iotfleethub"},
+        {"forecastquery", "forecast"},
+        {"identity-chime", "chime"},
+        {"jobs.iot", "iot-jobs-data"},
+        {"lambda-url", "lambda"},
+        {"media-pipelines-chime", "chime"},
+        {"meetings-chime", "chime"},
+        {"memory-db", "memorydb"},
+        {"messaging-chime", "chime"},
+        {"metering.marketplace", "aws-marketplace"},
+        {"migrationhub-config", "mgh"},
+        {"mobile", "AWSMobileHubService"},
+        {"models-v2-lex", "lex"},
+        {"models.lex", "lex"},
+        {"oidc", "awsssooidc"},
+        {"participant.connect", "execute-api"},
+        {"personalize-events", "personalize"},
+        {"personalize-runtime", "personalize"},
+        {"pinpoint", "mobiletargeting"},
+        {"portal.sso", "awsssoportal"},
+        {"runtime-v2-lex", "lex"},
+        {"runtime.lex", "lex"},
         {"runtime.sagemaker", "sagemaker"},
-        {"bedrock-runtime", "bedrock"},
-        {"bedrock-agent-runtime", "bedrock"},
-        {"signin", "signin"},
+        {"s3-accesspoint", "s3"},
+        {"s3-control", "s3"},
+        {"servicecatalog-appregistry", "servicecatalog"},
+        {"sms-voice.pinpoint", "sms-voice"},
+        {"tunneling.iot", "IoTSecuredTunneling"},
+        {"voice-chime", "chime"},
 };
 // NAME.REGION.SERVICE
 static const char *const turned[] = {"es", "aoss", "elasticache", "rds", "neptune", "airflow"};
-// Without a region in their name: signed for this one.
-static const char *const global[] = {"sts", "iam", "s3", "route53", "cloudfront", "organizations"};
+// Without a region in their name, or with that of the partition alone: there is one, and they are signed for its first region.
+static const char *const global[] = {"sts", "iam", "s3", "route53", "cloudfront", "organizations", "budgets",
+        "health", "savingsplans", "waf", "shield", "support"};
+
+static const char *global_region(const char *suffix, bool gov)
+{
+        return gov                                        ? "us-gov-west-1"
+               : strcmp(suffix, ".amazonaws.com.cn") == 0 ? "cn-northwest-1"
+                                                          : "us-east-1";
+}
 
 static bool is_region(const char *s, size_t n)
 {
@@ -60,13 +105,16 @@ static bool take(char dst[65], const char *s, size_t n)
         return true;
 }
 
-static bool strip(char *name, const char *end)
+// The n bytes at s, without the "-fips" that a service's first or last label may end with.
+static bool take_plain(char dst[65], const char *s, size_t n)
 {
-        size_t n = strlen(name), k = strlen(end);
+        char *fips;
 
-        if (n <= k || strcmp(name + n - k, end) != 0)
+        if (!take(dst, s, n))
                 return false;
-        name[n - k] = 0;
+        fips = strstr(dst, "-fips");
+        if (fips && fips > dst && (fips[5] == '.' || !fips[5]))
+                memmove(fips, fips + 5, strlen(fips + 5) + 1);
         return true;
 }
 
@@ -74,34 +122,44 @@ static bool strip(char *name, const char *end)
 static bool take_service(struct aws_host *h, const char *host, const char *end)
 {
         const char *last = label(host, end), *two = last > host ? label(host, last - 1) : last;
+        char name[65];
+        size_t n;
 
         if (end - last == 9 && memcmp(last, "dualstack", 9) == 0 && last > host) {
                 end = last - 1;
                 last = label(host, end);
                 two = last > host ? label(host, last - 1) : last;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-                size_t n = strlen(others[i].host);
-
-                if (((size_t)(end - two) == n && memcmp(two, others[i].host, n) == 0) ||
-                        ((size_t)(end - last) == n && memcmp(last, others[i].host, n) == 0))
-                        return take(h->service, others[i].service, strlen(others[i].service));
+        for (const char *from = two;; from = last) {
+                for (size_t i = 0; take_plain(name, from, (size_t)(end - from)) && i < ARRAY_SIZE(others);
+                        i++)
+                        if (strcmp(others[i].host, name) == 0)
+                                return take(h->service, others[i].service, strlen(others[i].service));
+                if (from == last)
+                        break;
         }
-        if (!take(h->service, last, (size_t)(end - last)))
-                return false;
-        (void)strip(h->service, "-fips");
-        return true;
+        n = two < last ? (size_t)(last - 1 - two) : 0;
+        // a1b2c3-ats.iot: an account's own
+        if (n > 4 && memcmp(two + n - 4, "-ats", 4) == 0 && end - last == 3 && memcmp(last, "iot", 3) == 0)
+                return take(h->service, "iotdata", 7);
+        return take_plain(h->service, last, (size_t)(end - last));
+}
+
+static bool is_word(const char *s, size_t n, const char *word)
+{
+        return strlen(word) == n && memcmp(s, word, n) == 0;
 }
 
 // What stands before the suffix, without its dot.
-static int read_name(struct aws_host *h, const char *host, const char *end)
+static int read_name(struct aws_host *h, const char *host, const char *end, const char *suffix)
 {
         const char *last = label(host, end), *before = last > host ? label(host, last - 1) : NULL;
         size_t n = (size_t)(end - last);
+        bool gov = false;
 
         // vpce-0123-abcd.SERVICE.REGION.vpce: the same service, by a private address
         if (n == 4 && memcmp(last, "vpce", 4) == 0 && before)
-                return read_name(h, host, last - 1);
+                return read_name(h, host, last - 1, suffix);
         if (is_region(last, n) && before)
                 return take(h->region, last, n) && take_service(h, host, last - 1) ? 0 : -ENOENT;
         for (size_t i = 0; before && i < ARRAY_SIZE(turned); i++)
@@ -114,9 +172,20 @@ static int read_name(struct aws_host *h, const char *host, const char *end)
         // s3-eu-west-1, the old way
         if (n > 3 && memcmp(last, "s3-", 3) == 0 && is_region(last + 3, n - 3))
                 return take(h->region, last + 3, n - 3) && take(h->service, "s3", 2) ? 0 : -ENOENT;
+        // iam.us-gov
+        if (before && is_word(last, n, "us-gov")) {
+                gov = true;
+                end = last - 1;
+                last = label(host, end);
+                n = (size_t)(end - last);
+        }
         for (size_t i = 0; i < ARRAY_SIZE(global); i++)
-                if (strlen(global[i]) == n && memcmp(global[i], last, n) == 0)
-                        return take(h->region, "us-east-1", 9) && take(h->service, last, n) ? 0 : -ENOENT;
+                if (is_word(last, n, global[i])) {
+                        const char *region = global_region(suffix, gov);
+
+                        return take(h->region, region, strlen(region)) && take(h->service, last, n) ? 0
+                                                                                                    : -ENOENT;
+                }
         return -ENOENT;
 }
 
@@ -135,7 +204,7 @@ int aws_host_parse(struct aws_host *ret, const char *host)
                 size_t k = strlen(suffixes[i]);
 
                 if (n > k && strcmp(lower + n - k, suffixes[i]) == 0)
-                        return read_name(ret, lower, lower + n - k);
+                        return read_name(ret, lower, lower + n - k, suffixes[i]);
         }
         return -ENOENT;
 }

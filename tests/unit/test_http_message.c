@@ -140,10 +140,21 @@ static void hosts_tell_service_and_region(void **state _unused_)
                 {"api.ecr.eu-west-1.amazonaws.com", "ecr", "eu-west-1"},
                 {"email.eu-west-1.amazonaws.com", "ses", "eu-west-1"},
                 {"eks.eusc-de-east-1.amazonaws.eu", "eks", "eusc-de-east-1"},
+                {"vpce-0a1-b2c3.execute-api.eu-central-1.vpce.amazonaws.com", "execute-api", "eu-central-1"},
+                {"bucket.bucket.vpce-0a1-b2c3.s3.eu-west-1.vpce.amazonaws.com", "s3", "eu-west-1"},
+                {"a1b2c3-ats.iot.eu-west-1.amazonaws.com", "iotdata", "eu-west-1"},
+                {"data.jobs.iot.eu-west-1.amazonaws.com", "iot-jobs-data", "eu-west-1"},
+                {"api.ecr-fips.us-east-1.amazonaws.com", "ecr", "us-east-1"},
+                {"runtime-fips.sagemaker.us-east-1.amazonaws.com", "sagemaker", "us-east-1"},
+                {"portal.sso.eu-west-1.amazonaws.com", "awsssoportal", "eu-west-1"},
+                {"iam.us-gov.amazonaws.com", "iam", "us-gov-west-1"},
+                {"route53.amazonaws.com.cn", "route53", "cn-northwest-1"},
+                {"global.health.amazonaws.com", "health", "us-east-1"},
         };
         static const char *const nothing[] = {"example.com", "", ":443", "amazonaws.com", ".amazonaws.com",
-                "127.0.0.1:80", "eu-central-1.amazonaws.com", "x.evil-amazonaws.com",
-                "unknown.amazonaws.com"};
+                "127.0.0.1:80", "eu-central-1.amazonaws.com", "x.evil-amazonaws.com", "unknown.amazonaws.com",
+                "vpce.amazonaws.com", "x.vpce.vpce.amazonaws.com", "us-gov.amazonaws.com",
+                "a..eu-west-1.amazonaws.com", "..amazonaws.com"};
         struct aws_host h;
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
