@@ -77,7 +77,6 @@ static void add_entry(const char *key, const char *const *values, size_t n, void
         e->n++;
         snprintf(name, sizeof name, "ContextEntries.member.%zu.ContextKeyName", e->n);
         form_add(e->out, name, key);
-        // The simulator compares by the operator of the policy; a type that does not fit it is refused, a string never.
         snprintf(name, sizeof name, "ContextEntries.member.%zu.ContextKeyType", e->n);
         form_add(e->out, name, type_of(key, n));
         for (size_t i = 0; i < n; i++) {
