@@ -71,6 +71,22 @@ static void put_away(struct sign_in_notices *x)
         x->watch = sign_in_leave(x->watch);
 }
 
+// Whoever needs it says so again.
+static void forget_need(struct sign_in_notices *x, struct notice *n)
+{
+        n->need = 0;
+        put_away(x);
+        show_next(x);
+}
+
+// Nobody is shown anything now, also of those who wait for their turn.
+static void forget_needs(struct sign_in_notices *x)
+{
+        for (size_t i = 0; i < x->n; i++)
+                x->all[i].need = 0;
+        put_away(x);
+}
+
 // ---- the button was pressed
 
 static void tell_failure(struct sign_in_notices *x, const struct notice *n, const char *why)
@@ -92,8 +108,7 @@ static void on_opened(void *arg, bool taken)
                 return;
         tell_failure(
                 x, x->current, "No browser could be opened from here. In a terminal, run: valetkey login");
-        put_away(x);
-        show_next(x);
+        forget_need(x, x->current);
 }
 
 // A sign-in that somebody else began has its page open already, or its code on a terminal.
@@ -102,8 +117,10 @@ static void on_prompt(void *arg, const struct sign_in_prompt *p)
         struct sign_in_notices *x = arg;
 
         if (p->flow == SIGN_IN_BROWSER && p->first &&
-                desktop_open_start(&x->open, x->desktop, x->loop, p->uri, on_opened, x) < 0)
+                desktop_open_start(&x->open, x->desktop, x->loop, p->uri, on_opened, x) < 0) {
                 tell_failure(x, x->current, "Out of memory");
+                forget_need(x, x->current);
+        }
 }
 
 static void on_done(void *arg, enum outcome outcome, const struct err *err)
@@ -111,12 +128,9 @@ static void on_done(void *arg, enum outcome outcome, const struct err *err)
         struct sign_in_notices *x = arg;
         struct notice *n = x->current;
 
-        if (outcome != OUTCOME_OK) {
-                n->need = 0; // whoever needs it says so again
+        if (outcome != OUTCOME_OK)
                 tell_failure(x, n, err->text);
-        }
-        put_away(x);
-        show_next(x);
+        forget_need(x, n);
 }
 
 static void begin(struct sign_in_notices *x)
@@ -132,7 +146,7 @@ static void begin(struct sign_in_notices *x)
                 return;
         sign_in_port_error(&why, n->keeper, &wish, r);
         tell_failure(x, n, why.text);
-        put_away(x);
+        forget_need(x, n);
 }
 
 // ---- the notification
@@ -144,9 +158,8 @@ static void on_answer(void *arg, enum desktop_answer a)
 
         x->question = desktop_question_free(x->question);
         if (a == DESKTOP_NOBODY) {
-                n->need = 0;
                 x->nobody_boot_ms = boot_now(x);
-                put_away(x);
+                forget_needs(x);
                 return;
         }
         n->answered = n->need;
@@ -170,7 +183,7 @@ static void show(struct sign_in_notices *x, struct notice *n)
                 n->need == SIGN_IN_WILL_END ? "The sign-in to %.64s ends soon" : "Sign in to %.64s", name(n));
         x->current = n;
         if (desktop_ask(&x->question, x->desktop, &t, on_answer, x) < 0)
-                x->current = NULL; // no memory: at the next need
+                forget_needs(x); // no memory
         else
                 log_event(LOG_E_INFO, "signin.notice", "identity=%s", name(n));
 }
@@ -237,10 +250,8 @@ void sign_in_notices_person(struct sign_in_notices *x)
         if (!x)
                 return;
         x->person_boot_ms = boot_now(x);
-        if (x->question) {
-                x->current->need = 0;
-                put_away(x);
-        }
+        if (x->question)
+                forget_needs(x);
 }
 
 // ---- life

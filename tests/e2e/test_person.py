@@ -212,6 +212,18 @@ def test_binary_on_stdin(world, folder, verb, data):
     assert r.returncode == 2 and r.stdout == "" and r.stderr.count("\n") == 1 and r.stderr.startswith("valetkey: "), r
 
 
+def test_the_page_has_the_exit_codes_there_are():
+    """Scripts go by them: a number keeps its meaning."""
+    with open(f"{TOP}/wire/outcome.c", encoding="utf-8") as f:
+        table = {int(code): name for name, code in re.findall(r'\{"([a-z-]+)", (?:NULL|BUS_ERROR\("\w+"\)), (\d+),', f.read())}
+    with open(f"{TOP}/docs/man/valetkey.1.scd", encoding="utf-8") as f:
+        page = {int(code): name for code, name in re.findall(r"^\|\[? +(\d+)\n:\[? +([a-z-]+)\n", f.read(), re.M)}
+    assert len(table) > 25 and len(page) > 18
+    for code, name in page.items():
+        assert table[code] == name, (code, name)
+    assert page[3] == "needs-login" and page[4] == "access-denied" and page[11] == "misconfigured" and page[23] == "no-broker"
+
+
 # ---- what lies around in ~/.aws
 
 def make(path, kind):

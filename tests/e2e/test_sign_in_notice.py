@@ -124,6 +124,9 @@ def test_nobody_opens(broker, desktop):
     seen = [n.next(), n.next()]
     told = next(s["show"] for s in seen if "show" in s)
     assert "valetkey login" in told["body"], told
+    assert n.nothing(), "it is not put on the screen again at once"
+    needs_login(b)
+    assert n.next()["show"]["actions"][1::2] == SHOWN
     assert b.run(CLI, "logout").returncode == 0  # nothing hangs on
 
 

@@ -232,6 +232,7 @@ static void a_person_at_a_terminal_is_not_asked_on_the_desktop(void **state)
         (void)state;
         need(0, SIGN_IN_NEEDED);
         turn(1, 0);
+        need(1, SIGN_IN_NEEDED); // waits for its turn, and is told there, too
         sign_in_notices_person(x);
         turn(1, 1);
         need(0, SIGN_IN_NEEDED);
@@ -239,8 +240,9 @@ static void a_person_at_a_terminal_is_not_asked_on_the_desktop(void **state)
         need(0, SIGN_IN_NEEDED);
         turn(1, 1);
         clock_fake_advance_ms(&clk, 2 * 1000);
-        need(0, SIGN_IN_NEEDED);
+        need(1, SIGN_IN_NEEDED);
         turn(2, 1);
+        assert_string_equal(seen.summary, "Sign in to lab");
         sign_in_notices_person(x);
         sign_in_notices_signed_in(x, keepers[0]);
         need(0, SIGN_IN_WILL_END); // of that nobody was told
@@ -263,13 +265,15 @@ static void where_nobody_shows_buttons_it_is_tried_again_a_minute_later(void **s
         (void)state;
         seen.buttons = false;
         need(0, SIGN_IN_NEEDED);
+        need(1, SIGN_IN_NEEDED);
         turn(0, 0);
         seen.buttons = true;
         need(0, SIGN_IN_NEEDED);
         turn(0, 0);
         clock_fake_advance_ms(&clk, 61 * 1000);
-        need(0, SIGN_IN_NEEDED);
+        need(1, SIGN_IN_NEEDED);
         turn(1, 0);
+        assert_string_equal(seen.summary, "Sign in to lab");
 }
 
 static void switched_off_is_nothing_at_all(void **state)
