@@ -75,7 +75,7 @@ static int find(const struct table *t, const char *name, uint32_t gid, struct ta
 static int lookup(
         const struct guest_paths *p, const char *name, uint32_t gid, struct group *ret, char *buf, size_t n)
 {
-        struct table_group g;
+        struct table_group g = {0};
         struct table t;
         bool own;
         int r;

@@ -104,15 +104,12 @@ int local_each(const char *path, enum local_file kind, bool (*see)(void *arg, co
 {
         struct line l = {.cut = false};
         struct local_entry e;
-        struct reader r;
+        struct reader r = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)};
         bool seen = false;
         int k;
 
-        r.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (r.fd < 0)
                 return -errno;
-        r.from = r.to = 0;
-        r.end = false;
         do {
                 k = next_line(&r, &l);
                 if (k == 0 && l.text && !l.rest && parse(&e, &l, kind))

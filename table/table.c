@@ -123,7 +123,7 @@ int table_attach(struct table *t, int fd, enum table_kind kind)
 int table_open(struct table *t, const char *path, enum table_kind kind, const uid_t *owners, size_t n_owners)
 {
         bool owned = false;
-        struct stat st;
+        struct stat st = {0};
         int fd = -1, r;
 
         *t = (struct table)TABLE_INIT;
@@ -140,7 +140,7 @@ int table_open(struct table *t, const char *path, enum table_kind kind, const ui
 
 int table_open_unowned(struct table *t, const char *path, enum table_kind kind)
 {
-        struct stat st;
+        struct stat st = {0};
         int fd = -1, r;
 
         *t = (struct table)TABLE_INIT;

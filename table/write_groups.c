@@ -224,12 +224,14 @@ static int load_memberships(struct table_edit *e, const struct table *t)
                 o += (size_t)len;
                 while (u < e->n && entry_uid(&e->e[u]) != m.uid)
                         u++;
+                if (u == e->n || m.n_gids == 0)
+                        r = TABLE_E_CORRUPT;
                 for (size_t i = 0; i < m.n_gids; i++)
-                        if (u == e->n || !find_gid(e, m.gids[i]))
+                        if (!find_gid(e, m.gids[i]))
                                 r = TABLE_E_CORRUPT;
                 if (r != 0)
                         break;
-                e->e[u].gids = malloc(m.n_gids * sizeof *m.gids);
+                e->e[u].gids = calloc(m.n_gids, sizeof *m.gids);
                 if (!e->e[u].gids) {
                         r = -ENOMEM;
                         break;

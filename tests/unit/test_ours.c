@@ -303,6 +303,41 @@ static void passwd_lines_of_every_shape(void **state)
         unlink(path);
 }
 
+static bool count(void *arg, const struct local_entry *e)
+{
+        unsigned *n = arg;
+
+        if (strcmp(e->name, "alice") == 0 && e->id != 770000) {
+                assert_int_equal(e->id, 77);
+                (*n)++;
+        }
+        return false;
+}
+
+// Wherever a long line is cut for reading: what follows the cut is not the beginning of a line, and no number ends there.
+static void lines_that_are_longer_than_what_is_read_at_once(void **state)
+{
+        char path[96];
+
+        (void)state;
+        snprintf(path, sizeof path, "%s/away", dir);
+        for (int pad = 4080; pad < 4110; pad++) {
+                FILE *f = fopen(path, "we");
+                unsigned n = 0;
+
+                assert_non_null(f);
+                for (int i = 0; i < pad; i++)
+                        fputc('x', f);
+                fputs("alice:x:0:0::/:\nalice:x:77:78::/:\n", f);
+                fprintf(f, "alice:%*s:770000:0::/:\n", pad, "");
+                fputs("alice:x:77:78\n\talice:x:77:0:", f);
+                fclose(f);
+                assert_int_equal(local_each(path, LOCAL_FILE_GROUP, count, &n), 0);
+                assert_int_equal(n, 3);
+        }
+        unlink(path);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -315,6 +350,7 @@ int main(void)
                 cmocka_unit_test(a_corrupt_file_counts_as_broken),
                 cmocka_unit_test(standing_is_told_from_the_entry_alone),
                 cmocka_unit_test(passwd_lines_of_every_shape),
+                cmocka_unit_test(lines_that_are_longer_than_what_is_read_at_once),
         };
 
         return cmocka_run_group_tests(tests, world, gone);
