@@ -478,6 +478,77 @@ static void memory_that_runs_out_leaves_no_flow_behind(void **state)
         assert_int_equal(s->n_flows, 0);
 }
 
+// ---- what a broker reports
+
+static int report_once(uint16_t tag)
+{
+        int fd = connect_as("claim.sock", alice), r;
+        struct frame_writer w;
+        uint8_t room[512];
+        size_t n;
+
+        frame_begin(&w, room, sizeof room, MSG_REPORT);
+        if (tag == TAG_TOKEN) {
+                frame_put_str(&w, TAG_TOKEN, "a.b.c");
+        } else {
+                frame_put_str(&w, TAG_ISSUER, issuer);
+                frame_put_str(&w, TAG_SUBJECT, "s-1");
+                frame_put_u32(&w, TAG_OUTCOME, OUTCOME_NEEDS_LOGIN);
+        }
+        n = frame_end(&w);
+        assert_int_equal(send(fd, room, n, MSG_NOSIGNAL), n);
+        turn_loop();
+        r = hear(fd);
+        close(fd);
+        turn_loop();
+        return r;
+}
+
+static int64_t refused_at(void)
+{
+        struct ours_user u;
+
+        ours_find(&u, &s->paths, "alice");
+        return u.entry.refused_at_s;
+}
+
+// A report is written down, or it is not answered with OK.
+static void memory_that_runs_out_hears_no_report_halfway(void **state)
+{
+        unsigned failed = 0;
+        int r = 0;
+
+        (void)state;
+        FAULT_EACH(400, r = report_once(TAG_ISSUER))
+        {
+                fault_fail_nth(0);
+                assert_true(me || r != MSG_OK || refused_at() > 0);
+                if (!me && refused_at())
+                        make_user("users", TABLE_FEDERATED, issuer, 0);
+                loop_turn(loop, &now, 120000); // another may be reported
+                turn_loop();
+                failed++;
+        }
+        assert_true(failed > 3);
+        assert_int_equal(r, MSG_OK);
+        assert_true(me || refused_at() > 0);
+}
+
+// A provider that never answers keeps a token from being verified, and nobody waits for ever.
+static void a_token_that_cannot_be_verified_renews_nothing(void **state)
+{
+        (void)state;
+        if (me) {
+                skip();
+                return; // which it does itself, unseen by analysers
+        }
+        assert_int_equal(report_once(TAG_TOKEN), HEARD_NOTHING); // its keys are being fetched
+        assert_int_equal(refused_at(), 0);
+        loop_turn(loop, &now, 120000);
+        turn_loop();
+        assert_int_equal(refused_at(), 0);
+}
+
 // What is remembered of sign-ins does not outlive the clock it was seen by, nor a user who left.
 static void a_clock_that_is_set_and_a_user_who_leaves_end_what_is_remembered(void **state)
 {
@@ -524,6 +595,8 @@ int main(void)
                 T(the_end_of_the_daemon_takes_everything_along),
                 T(memory_that_runs_out_loses_no_grant),
                 T(memory_that_runs_out_leaves_no_flow_behind),
+                T(memory_that_runs_out_hears_no_report_halfway),
+                T(a_token_that_cannot_be_verified_renews_nothing),
                 T(a_clock_that_is_set_and_a_user_who_leaves_end_what_is_remembered),
         };
 
