@@ -217,7 +217,7 @@ static void settle(struct sign_in_notices *x, const struct keeper *k, unsigned a
 {
         struct notice *n = find(x, k);
 
-        if (!n)
+        if (!x || !n)
                 return;
         n->need = 0;
         n->answered = answered;

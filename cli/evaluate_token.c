@@ -126,8 +126,9 @@ static void add_note(struct notes *n, const char *fmt, ...)
         char text[1024];
         va_list ap;
 
+        fmt = _(fmt);
         va_start(ap, fmt);
-        vsnprintf(text, sizeof text, _(fmt), ap);
+        vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
         if (json_array_append_new(n->list, json_string(text)) < 0)
                 n->failed = true;

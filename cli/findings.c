@@ -29,7 +29,7 @@ void findings_deinit(struct findings *f)
 _printf_(1, 0) static json_t *text_json(const char *format, va_list ap)
 {
         char raw[2048], clean[2048];
-        int n = vsnprintf(raw, sizeof raw, _(format), ap);
+        int n = vsnprintf(raw, sizeof raw, format, ap);
 
         if (n < 0)
                 return NULL;
@@ -48,7 +48,7 @@ static void add(struct findings *f, enum finding_state state, const char *check,
         do {                                                                                                 \
                 va_list ap;                                                                                  \
                 va_start(ap, text);                                                                          \
-                add(f, state, check, text_json(text, ap));                                                   \
+                add(f, state, check, text_json(_(text), ap));                                                \
                 va_end(ap);                                                                                  \
         } while (0)
 
@@ -73,7 +73,7 @@ void findings_mend(struct findings *f, const char *text, ...)
         va_list ap;
 
         va_start(ap, text);
-        if (!last || json_object_set_new(last, "mend", text_json(text, ap)) < 0)
+        if (!last || json_object_set_new(last, "mend", text_json(_(text), ap)) < 0)
                 f->no_memory = true;
         va_end(ap);
 }

@@ -19,8 +19,9 @@ void err_set(struct err *err, const char *fmt, ...)
 
         if (!err || err->text[0])
                 return;
+        fmt = _(fmt);
         va_start(ap, fmt);
-        vsnprintf(err->text, sizeof err->text, _(fmt), ap);
+        vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
 }
 
@@ -32,9 +33,10 @@ void err_prefix(struct err *err, const char *fmt, ...)
 
         if (!err)
                 return;
+        fmt = _(fmt);
         va_start(ap, fmt);
         memcpy(old, err->text, sizeof old);
-        vsnprintf(err->text, sizeof err->text, _(fmt), ap);
+        vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
         n = strlen(err->text);
         memcpy(err->text + n, old, strnlen(old, sizeof err->text - 1 - n));
