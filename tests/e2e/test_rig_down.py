@@ -3,7 +3,6 @@
 columns comes in, or does not, through the real sshd, and programs of a session that lasts ask for credentials."""
 import concurrent.futures
 import os
-import re
 import sys
 import time
 
@@ -14,17 +13,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import riglib  # noqa: E402
 from worldlib import PATIENCE, until  # noqa: E402
 
-# Who reads the code off the prompt and approves it, or types his password: what ssh asks instead of a terminal.
-PERSON = r"""#!/bin/sh
-case $1 in
-*assword*) echo "pw-$WHO" ;;
-*) code=$(printf '%s' "$1" | grep -oE '[A-Z0-9]{4}-[A-Z0-9]{4}' | head -n 1)
-   [ -z "$code" ] || curl -sS --noproxy '*' -m 20 --data-urlencode "user_code=$code" -d "user=$SUBJECT" -d decision=allow "$CLOUD/_sandbox/approve" >&2
-   echo ;;
-esac
-"""
-SSH = ("setsid -w ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o NumberOfPasswordPrompts=1 -o IdentitiesOnly=yes "
-       "-i /etc/ssh/key -p 2222 -o PreferredAuthentications={} {}@127.0.0.1 echo come in")
 DORA = '{"userName":"dora","uid":50123,"gid":50123,"homeDirectory":"/home/dora","shell":"/bin/bash","disposition":"regular"}'
 COLUMNS = {  # column -> method, user, who that is at the provider
     "root, key": ("publickey", "root", None), "local, password": ("keyboard-interactive", "eve", None), "directory, key": ("publickey", "dora", None),
@@ -45,7 +33,7 @@ class Host:
         rig.start_cloud()
         conf = rig.run("cat", "/etc/valetkey/valetkey.conf", unit=False, check=True).stdout
         rig.write("/etc/valetkey/valetkey.conf", conf + "\n[service sshd]\nrequire_prior = none\n")
-        rig.write("/etc/ssh/person", PERSON, mode="755")
+        rig.bring_person()
         rig.write("/etc/userdb/dora.user", DORA)
         rig.write("/etc/userdb/dora.group", '{"groupName":"dora","gid":50123}')
         rig.write("/etc/ssh/sshd_config.d/a-down.conf", "PermitRootLogin prohibit-password\nAuthorizedKeysFile /etc/ssh/keys\nMaxStartups 100\n")
@@ -53,21 +41,19 @@ class Host:
             useradd -m -s /bin/bash eve; echo eve:pw-eve | chpasswd
             ln -s dora.user /etc/userdb/50123.user; ln -s dora.group /etc/userdb/50123.group
             install -d -o 50123 -g 50123 /home/dora
-            ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/key; install -m 644 /etc/ssh/key.pub /etc/ssh/keys
+            install -m 644 /etc/ssh/key.pub /etc/ssh/keys
             valetkeyd user add bob --local --issuer "$1" --subject bob-19c4
             valetkeyd user add carol --issuer "$1" --subject alice-7f3a
             install -d -o "$(id -u carol)" -g "$(id -g carol)" /home/carol
             systemctl restart valetkeyd; systemctl reload ssh""", "sh", f"{rig.CLOUD}/oidc", unit=False, check=True)
         until("carol", lambda: self.come("federated, code")[0] == "in", 30)
-        rig.run("systemd-run", "-q", "--unit=the-session", "--service-type=exec", "--setenv=SSH_ASKPASS=/etc/ssh/person", "--setenv=SSH_ASKPASS_REQUIRE=force",
-                     "--setenv=SUBJECT=bob", f"--setenv=CLOUD={rig.CLOUD}", "--", "sh", "-c",
-                     SSH.format("keyboard-interactive", "bob").replace("echo come in", "sleep infinity"), unit=False, check=True)
+        rig.run("systemd-run", "-q", "--unit=the-session", "--service-type=exec", "--", *rig.person_argv("bob", "sleep infinity", "keyboard-interactive", "bob"),
+                unit=False, check=True)
         until("bob's credentials", lambda: self.session()[0] == "served")
 
     def come(self, column):
         method, user, subject = COLUMNS[column]
-        r = self.rig.run("env", "SSH_ASKPASS=/etc/ssh/person", "SSH_ASKPASS_REQUIRE=force", f"WHO={user}", f"SUBJECT={subject}", f"CLOUD={self.rig.CLOUD}",
-                         "sh", "-c", SSH.format(method, user), unit=False)
+        r = self.rig.run(*self.rig.person_argv(user, "echo come in", method, subject), unit=False)
         came = "in" if r.returncode == 0 and r.stdout == "come in\n" else "refused"
         if came == "in" and subject and method != "publickey" and '{"ok":true}' not in r.stderr:
             came = "in, by password"
