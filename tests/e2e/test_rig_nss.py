@@ -129,6 +129,10 @@ def test_nscd_forgets_what_has_changed(host):
         until("everybody", lambda: shell(host, "getent passwd " + " ".join(f"erin{i}" for i in range(20))).returncode == 0)
         r = shell(host, "systemctl show -P Result valetkey-nss-flush.service valetkey-nss-flush.path")
         assert r.stdout.split() == ["success", "success"]
+        # the package's removal ends the watching, and leaves nscd running
+        shell(host, "dpkg --remove libnss-valetkey", check=True)
+        assert shell(host, "systemctl is-active valetkey-nss-flush.path nscd").stdout.split() == ["inactive", "active"]
+        assert shell(host, "nscd -i passwd; getent passwd carol").returncode == 2
     finally:
         shell(host, "systemctl stop nscd; systemctl mask nscd")
     assert shell(host, "systemctl is-active valetkey-nss-flush.path").stdout == "inactive\n"
