@@ -86,6 +86,7 @@ def dpkg(rig, *argv, ok=True, known=""):
     print(f"dpkg {' '.join(argv)}: {n} logins meanwhile\n{r.stdout}")
     assert wrong == ""
     assert (r.returncode == 0) == ok, r.stdout
+    assert rig.run("systemctl", "--failed", "--no-legend", unit=False).stdout == "", "where no nscd runs nobody tells it anything"
     return r.stdout
 
 
