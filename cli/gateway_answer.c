@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#define LENGTH_DIGITS_MAX 18u // no length that could overflow
+
 static const char *reason_of(int status)
 {
         static const struct {
@@ -107,7 +109,7 @@ void gateway_answer_done(
 
 struct answer {
         struct gateway_conn *c;
-        bool has_length, in_chunks;
+        bool has_length;
 };
 
 static bool is_dropped(const char *name, size_t n)
@@ -177,15 +179,14 @@ static void pass_header(struct answer *a, const char *line, size_t n)
                 n--;
         if (!name_ok(line, name_n) || is_dropped(line, name_n) || memchr(line, 0, n) || memchr(line, '\r', n))
                 return;
-        if (a->in_chunks && is_name(line, name_n, "Content-Length"))
-                return; // it had two lengths, and this is the one that does not count
+        if (!a->has_length && is_name(line, name_n, "Content-Length"))
+                return; // it is told in chunks
         for (colon++; colon < line + n && (*colon == ' ' || *colon == '\t');)
                 colon++;
         if ((size_t)(line + n - colon) < sizeof value) {
                 memcpy(value, colon, (size_t)(line + n - colon));
                 value[line + n - colon] = 0;
         }
-        a->has_length |= is_name(line, name_n, "Content-Length");
         if (is_name(line, name_n, "Date"))
                 learn_clock(c, value);
         if (is_name(line, name_n, "Location") && value[0]) {
@@ -196,19 +197,45 @@ static void pass_header(struct answer *a, const char *line, size_t n)
         }
 }
 
-static bool has_line(const char *lines, size_t n, const char *begin)
+// How many lines begin like that; *ret points behind the last one's beginning.
+static unsigned find_lines(const char *lines, size_t n, const char *begin, struct http_text *ret)
 {
-        for (const char *s = lines, *end = lines + n; s && s < end;
-                s = memchr(s, '\n', (size_t)(end - s)), s += s != NULL)
-                if ((size_t)(end - s) > strlen(begin) && strncasecmp(s, begin, strlen(begin)) == 0)
-                        return true;
-        return false;
+        unsigned found = 0;
+
+        for (const char *s = lines, *end = lines + n, *next; s < end; s = next) {
+                const char *lf = memchr(s, '\n', (size_t)(end - s));
+
+                next = lf ? lf + 1 : end;
+                if ((size_t)(next - s) < strlen(begin) || strncasecmp(s, begin, strlen(begin)) != 0)
+                        continue;
+                *ret = (struct http_text){s + strlen(begin), (size_t)(next - s) - strlen(begin)};
+                found++;
+        }
+        return found;
+}
+
+// Whether the answer has one length, and one that every reader takes for the same.
+static bool has_length(const char *lines, size_t n)
+{
+        struct http_text v;
+        size_t digits = 0;
+
+        if (find_lines(lines, n, "Transfer-Encoding:", &v) > 0 ||
+                find_lines(lines, n, "Content-Length:", &v) != 1)
+                return false;
+        while (v.n > 0 && memchr(" \t\r\n", v.p[v.n - 1], 4))
+                v.n--;
+        for (; v.n > 0 && (*v.p == ' ' || *v.p == '\t'); v.n--)
+                v.p++;
+        while (digits < v.n && v.p[digits] >= '0' && v.p[digits] <= '9')
+                digits++;
+        return digits > 0 && digits == v.n && digits <= LENGTH_DIGITS_MAX;
 }
 
 int gateway_answer_head(void *conn, int status, const char *lines, size_t n)
 {
         struct gateway_conn *c = conn;
-        struct answer a = {.c = c, .in_chunks = has_line(lines, n, "Transfer-Encoding:")};
+        struct answer a = {.c = c, .has_length = has_length(lines, n)};
 
         c->begun = true;
         c->no_body = http_text_is(&c->head.method, "HEAD") || status == 204 || status == 304;

@@ -265,6 +265,8 @@ static const char *find_fault(const struct gateway_conn *c, int *ret_status)
                 *ret_status = 405;
                 return "this is not passed on";
         }
+        if (http_text_is(&c->head.method, "HEAD") && (c->head.chunked || c->head.body_len > 0))
+                return "a HEAD has no body";
         if (payload && (!payload[0] || strncmp(c->route.origin, "https:", 6) != 0)) {
                 *ret_status = 501;
                 return "the body is signed in chunks with other credentials: have the client send it in one "

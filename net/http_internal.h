@@ -22,6 +22,7 @@ enum http_stop {
         HTTP_STOP_BODY,   // over the cap
         HTTP_STOP_HEADER, // too many bytes of them
         HTTP_STOP_MEMORY,
+        HTTP_STOP_SWITCH, // to another protocol
         HTTP_STOP_STREAM, // whoever gives the body or takes the answer does not go on
 };
 

@@ -268,6 +268,9 @@ static enum outcome stopped(const struct http_op *op, struct err *err)
         case HTTP_STOP_STREAM:
                 err_set(err, "what goes between here and %s was given up", op->host);
                 return OUTCOME_CANCELLED;
+        case HTTP_STOP_SWITCH:
+                err_set(err, "%s goes on in another protocol, which nobody asked for", op->host);
+                return OUTCOME_BAD_ANSWER;
         case HTTP_STOP_HEADER:
                 err_set(err, "%s sent more than %u bytes of headers", op->host, HEADER_MAX);
                 return OUTCOME_BAD_ANSWER;

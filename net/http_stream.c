@@ -36,6 +36,8 @@ static int give_head(struct http_op *op)
 
         curl_easy_getinfo(op->easy, CURLINFO_RESPONSE_CODE, &status);
         op->head_complete = true;
+        if (status == 101)
+                return -EPROTO; // what follows would be taken for a body without a head
         if (status < 200)
                 return 0; // "100 Continue": another follows
         return op->stream.head(op->stream.arg, (int)status, buf_str(&op->response.body), op->response.body.n);
@@ -60,7 +62,10 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         }
         if (r == 0)
                 return n;
-        op->stop = r == -EMSGSIZE ? HTTP_STOP_HEADER : r == -ENOMEM ? HTTP_STOP_MEMORY : HTTP_STOP_STREAM;
+        op->stop = r == -EMSGSIZE ? HTTP_STOP_HEADER
+                   : r == -ENOMEM ? HTTP_STOP_MEMORY
+                   : r == -EPROTO ? HTTP_STOP_SWITCH
+                                  : HTTP_STOP_STREAM;
         return 0;
 }
 
@@ -79,9 +84,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 
 static bool set_method(CURL *e, const struct http_stream *s)
 {
-        bool head = strcmp(s->method, "HEAD") == 0;
-
-        if (head && s->body_len < 0)
+        // Its answer has none: curl has to know, or waits for one.
+        if (strcmp(s->method, "HEAD") == 0 && s->body_len <= 0)
                 return curl_easy_setopt(e, CURLOPT_NOBODY, 1L) == CURLE_OK;
         return (s->body_len < 0 || (curl_easy_setopt(e, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
                                            curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE,

@@ -85,6 +85,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif word == "odd":  # what a careless or hostile service sends
             self.wfile.write(b"HTTP/1.1 200 Fine\r\nX-One: 1\r\n folded: 2\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\nX Two: 2\r\n"
                              b"X-Four: 4\r\n\r\n5\r\nhello\r\n0\r\nX-Trailer: 5\r\n\r\n")
+        elif word == "lengths":  # one that readers could take for two
+            second = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+            lines = {"two": b"Content-Length: 3\r\nContent-Length: 46", "list": b"Content-Length: 3, 3", "sign": b"Content-Length: +3",
+                     "huge": b"Content-Length: 99999999999999999999"}[rest]
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n\r\nabc" + second)
+            self.close_connection = True
+        elif word == "switch":
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            self.close_connection = True
         elif word == "half":
             self.send_response(200)
             self.send_header("Content-Length", "100")

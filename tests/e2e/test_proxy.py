@@ -174,6 +174,27 @@ def test_an_odd_answer_is_put_in_order(es):
     assert rest.startswith(b"5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n") and rest.endswith(b"GET /next")
 
 
+@pytest.mark.parametrize("kind", ["two", "list", "sign", "huge"])
+def test_a_length_that_readers_could_take_for_two_is_told_anew(es, kind):
+    """In chunks: a client that counts otherwise than this would take the rest for the next request's answer."""
+    with es.connect() as s:
+        s.sendall(f"GET /lengths/{kind} HTTP/1.1\r\nHost: localhost:{es.port}\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = read_all(s).partition(b"\r\n\r\n")
+    assert b"Content-Length" not in head and b"Transfer-Encoding: chunked" in head and body.endswith(b"\r\n0\r\n\r\n") and b"abc" in body
+
+
+def test_nobody_asked_for_another_protocol(es):
+    status, _, body = es.ask("/switch")
+    assert status == 502 and "protocol" in json.loads(body)["message"]
+
+
+def test_a_head_has_no_body(es, plain):
+    assert es.ask("/empty", "HEAD", b"", Content_Length="0")[0] == 200
+    assert plain.last.verdict("es") == "" and plain.last.method == "HEAD"
+    before = len(plain.requests)
+    assert es.ask("/body", "HEAD", b"body")[0] == 400 and len(plain.requests) == before
+
+
 def test_a_place_at_the_same_service_is_a_path(es, plain):
     """Whoever follows it comes here again, and is signed for."""
     import base64

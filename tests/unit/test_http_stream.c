@@ -157,8 +157,8 @@ static void methods_and_bodies(void **state _unused_)
 {
         static const struct {
                 const char *method, *body, *length;
-        } rows[] = {{"GET", NULL, NULL}, {"DELETE", NULL, NULL}, {"HEAD", NULL, NULL}, {"POST", "", "0"},
-                {"POST", "x", "1"}, {"PATCH", "xy", "2"}, {"OPTIONS", NULL, NULL}};
+        } rows[] = {{"GET", NULL, NULL}, {"DELETE", NULL, NULL}, {"HEAD", NULL, NULL}, {"HEAD", "", NULL},
+                {"POST", "", "0"}, {"POST", "x", "1"}, {"PATCH", "xy", "2"}, {"OPTIONS", NULL, NULL}};
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 bool head = strcmp(rows[i].method, "HEAD") == 0;
@@ -175,6 +175,15 @@ static void methods_and_bodies(void **state _unused_)
                 assert_int_equal(strstr(asked, rows[i].length ? want : "Content-Length") != NULL,
                         rows[i].length != NULL);
         }
+}
+
+static void nobody_asked_for_another_protocol(void **state _unused_)
+{
+        answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+        run("GET", "/", NULL);
+        assert_int_equal(got.outcome, OUTCOME_BAD_ANSWER);
+        assert_int_equal(got.heads, 0);
+        assert_string_equal(got.body, "");
 }
 
 static void either_end_may_wait(void **state _unused_)
@@ -275,6 +284,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(nothing_is_added_and_nothing_is_lost),
                 T(methods_and_bodies),
+                T(nobody_asked_for_another_protocol),
                 T(either_end_may_wait),
                 T(whoever_takes_it_may_end_it),
                 T(answers_that_are_none),
