@@ -231,15 +231,19 @@ $(B)/locale/%/LC_MESSAGES/valetkey.mo: po/%.po
 
 # ---- the two commands -----------------------------------------------------------------------------------------
 
+# On all cores, unless make was told how many.
+ALL_CORES = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo:
 	@packaging/deps build demo
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory $(ALL_CORES) programs
 	@tests/demo $(if $(APPROVE),--approve=$(APPROVE)) --build=$(B)
 
 check:
 	@packaging/deps build deb test
 	@tests/rig/rootfs $(B)
 	@tests/rig/packages $(B)
+	@$(MAKE) --no-print-directory $(ALL_CORES) all tests
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all tests
