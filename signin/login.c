@@ -139,7 +139,9 @@ static bool is_remembered(const struct login *l, const struct asked *a, const st
         struct signin *s = l->signin;
         int64_t age_s = 0;
 
+        // Whoever the account phase would send to the provider is not kept from going there.
         if (a->self || g->policy.reauth_for_s <= 0 || !departures_are_seen(s->departures) ||
+                ours_standing(&g->u, clock_wall_s(loop_clock(s->loop)), 0) != STANDING_GOOD ||
                 !reauth_knows(s->reauth, &q, g->u.uid, &g->u.entry, &age_s))
                 return false;
         log_event(LOG_E_NOTICE, "signin.remembered",

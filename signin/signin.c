@@ -88,14 +88,16 @@ static void on_user_left(uid_t uid, void *arg)
         reauth_forget_uid(((struct signin *)arg)->reauth, uid, "the last session has ended");
 }
 
+// Who was refused by the provider since has to go there.
 static bool may_stay(const char *user, uid_t uid, void *arg)
 {
         const struct signin *s = arg;
+        int64_t now_s = clock_wall_s(loop_clock(s->loop));
         struct err err = ERR_INIT;
         struct ours_user u;
 
-        return admit_user(&s->paths, user, clock_wall_s(loop_clock(s->loop)), &u, &err) == OUTCOME_OK &&
-               u.uid == uid;
+        return admit_user(&s->paths, user, now_s, &u, &err) == OUTCOME_OK && u.uid == uid &&
+               ours_standing(&u, now_s, 0) == STANDING_GOOD;
 }
 
 static void on_tables_changed(void *arg)

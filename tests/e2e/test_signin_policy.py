@@ -301,6 +301,14 @@ def test_a_lock_ends_it(signed_in):
     assert ask(signed_in, **KEY)[1]["type"] == "prompt"
 
 
+def test_a_refusal_by_the_provider_ends_it(signed_in):
+    with signed_in.claim(UIDS["alice"]) as c:
+        assert c.ask("report", issuer=signed_in.issuer, subject=SUBJECTS["alice"], outcome=3)["type"] == "ok"
+    # the account phase would send her to the provider, so she is not kept from going there
+    assert sign_in(signed_in, **KEY)["type"] == "authenticated"
+    assert ask(signed_in, **KEY)[1] == {"type": "verified"}
+
+
 def test_an_account_that_is_somebody_elses_now(signed_in):
     signed_in.verb("user", "remove", "alice")
     signed_in.add("alice", "another-alice", UIDS["alice"] + 500)
