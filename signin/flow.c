@@ -84,18 +84,22 @@ static void refuse(struct flow *f, enum outcome o, const char *why)
 // ---- limits ----------------------------------------------------------------------------------------------------
 
 // Programs of users together have a quarter of the places: the others are for people who want in.
-static bool has_place(const struct signin *s, const struct asked *a)
+// gives: the one that would give its place up; or NULL.
+static bool has_place(const struct signin *s, const struct asked *a, const struct flow *gives)
 {
         const struct config_signin *c = &s->config->signin;
-        unsigned of_rhost = 0, of_selves = 0;
+        unsigned of_all = 0, of_rhost = 0, of_selves = 0;
         struct flow *f;
 
         TAILQ_FOREACH(f, &s->flows, link)
         {
+                if (f == gives)
+                        continue;
+                of_all++;
                 of_rhost += f->rhost && a->rhost && strcmp(f->rhost, a->rhost) == 0;
                 of_selves += f->self;
         }
-        return s->n_flows < c->max_flows && of_rhost < c->max_flows_per_rhost &&
+        return of_all < c->max_flows && of_rhost < c->max_flows_per_rhost &&
                (!a->self || of_selves < (c->max_flows + 3) / 4);
 }
 
@@ -115,13 +119,15 @@ static enum outcome check_limits(struct signin *s, const struct flow_options *o,
                 err_set(err, "%s is signing in already; finish or cancel that first.", a->user);
                 return OUTCOME_BUSY;
         }
+        // One that may not begin ends none.
+        if (!has_place(s, a, own) ||
+                !pace_allows(s->pace, &s->config->signin, gate_rank(a, o->gate), a->user, a->rhost)) {
+                err_set(err, "%s", outcome_info(OUTCOME_BUSY)->text);
+                return OUTCOME_BUSY;
+        }
         if (own)
                 refuse(own, OUTCOME_CANCELLED, "Another sign-in of the same user took its place.");
-        if (has_place(s, a) &&
-                pace_allows(s->pace, &s->config->signin, gate_rank(a, o->gate), a->user, a->rhost))
-                return OUTCOME_OK;
-        err_set(err, "%s", outcome_info(OUTCOME_BUSY)->text);
-        return OUTCOME_BUSY;
+        return OUTCOME_OK;
 }
 
 // ---- the grant -------------------------------------------------------------------------------------------------

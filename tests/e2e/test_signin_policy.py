@@ -239,6 +239,17 @@ def test_how_often_sign_ins_begin(fresh):
     assert w.stats()["device_authorization"] == 4
 
 
+def test_one_that_may_not_begin_ends_none(fresh):
+    w = fresh(signin="max_starts_per_user = 1").start()
+    assert begin(w, "alice", service="open", rhost="192.0.2.1") == "prompt"
+    idle(w)
+    locker, first = ask(w, uid=UIDS["alice"], service="swaylock")
+    assert first["type"] == "prompt"
+    assert refused(w, "busy", service="open", rhost="192.0.2.1")
+    assert "signing in already" in refused(w, "busy", uid=UIDS["alice"], service="swaylock"), "it still runs"
+    locker.close()
+
+
 def test_programs_of_users_leave_places(fresh):
     w = fresh(signin="max_flows = 4").start()
     kept = [ask(w, user="alice", uid=UIDS["alice"], service="swaylock")]
