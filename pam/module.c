@@ -216,8 +216,8 @@ static enum outcome sign_in(struct call *c, struct ask *a, char **ret_message)
                         break;
                 if (f.type == MSG_AUTHENTICATED)
                         return keep(c, &f);
-                if (f.type == MSG_VERIFIED)
-                        return OUTCOME_OK; // a sign-in of a moment ago, or a locker's: nothing to hand over
+                if (f.type == MSG_VERIFIED) // a sign-in of a moment ago, or a locker's: nothing to hand over
+                        return c->who.kind == OURS_NEWCOMER ? OUTCOME_ACCOUNT_MADE : OUTCOME_OK;
                 if (f.type == MSG_ERROR) {
                         *ret_message = dup_text(&f, TAG_MESSAGE, MESSAGE_MAX);
                         return ask_error(&f);

@@ -317,6 +317,9 @@ static void a_newcomer_is_never_let_in(void **state)
         fake_daemon(FAKE_GOOD); // which says that he is signed in
         set_newcomers("new.*");
         check_rows(rows, ARRAY_SIZE(rows));
+        fake_end();
+        fake_daemon(FAKE_VERIFIED); // or was a moment ago, by another connection
+        check_rows(rows, ARRAY_SIZE(rows));
         set_newcomers("sy*");
         check_rows(reserved, ARRAY_SIZE(reserved));
         set_newcomers(NULL);
