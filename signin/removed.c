@@ -15,7 +15,7 @@ struct removed {
         struct user_file people; // by uid
 };
 
-// What root makes in the daemon's folder is the daemon's.
+// What root makes in the daemon's folder is the daemon's. Anything else that stands there is not to be given away.
 static int give_to_folder(int fd, const char *path)
 {
         cleanup_free char *folder = strdup(path);
@@ -24,6 +24,12 @@ static int give_to_folder(int fd, const char *path)
 
         if (!folder)
                 return -ENOMEM;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+                return -EPERM;
+        if (st.st_uid != geteuid())
+                return 0;
         slash = strrchr(folder, '/');
         if (geteuid() != 0 || !slash)
                 return 0;
@@ -36,8 +42,8 @@ static int give_to_folder(int fd, const char *path)
 int removed_note(const char *path, const struct table_user *u)
 {
         cleanup_buf struct buf line = BUF_INIT(4096);
-        cleanup_fd int fd =
-                open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0644);
+        cleanup_fd int fd = open(
+                path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
         int r = fd < 0 ? -errno : 0;
 
         if (r == 0)

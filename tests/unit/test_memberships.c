@@ -235,6 +235,31 @@ static void what_is_not_told_gives_nothing(void **state)
         assert_string_equal(after("{}", false), ""); // a sign-in that tells none
 }
 
+// Root writes into a folder of the daemon's: what a daemon that was taken over puts there is not opened for good (a pipe
+// that nobody reads), not given away and not written to (somebody else's file under a second name).
+static void what_stands_in_the_place_of_the_removed_is_left_alone(void **state)
+{
+        const struct table_user u = {.name = "old", .uid = 1900000044, .issuer = ISSUER, .subject = "o"};
+        char path[96];
+        struct stat before, after;
+
+        (void)state;
+        snprintf(path, sizeof path, "%s/removed", dir);
+        assert_int_equal(mkfifo(path, 0644), 0);
+        assert_true(removed_note(path, &u) < 0);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(link(group, path), 0);
+        assert_int_equal(stat(group, &before), 0);
+        assert_int_equal(removed_note(path, &u), -EPERM);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink(group, path), 0);
+        assert_true(removed_note(path, &u) < 0);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(stat(group, &after), 0);
+        assert_int_equal(before.st_size, after.st_size);
+        assert_int_equal(removed_note(path, &u), 0);
+}
+
 static void memory_may_run_out(void **state)
 {
         struct removed *x = NULL;
@@ -276,6 +301,7 @@ int main(void)
                 T(what_is_admitted_stands_in_the_table),
                 T(cve_2025_49012_a_display_name_is_no_id),
                 T(what_is_not_told_gives_nothing),
+                T(what_stands_in_the_place_of_the_removed_is_left_alone),
                 T(memory_may_run_out),
         };
 
