@@ -115,7 +115,7 @@ static void set_up_table(const struct options *o, const struct config *c)
 
         if (snprintf(path, sizeof path, "%s/users", o->state_dir) >= (int)sizeof path)
                 return;
-        r = table_setup(&paths, "/etc/group", c, signin_identity(c));
+        r = table_setup(&paths, "/etc/group", c, c ? signin_identity(c) : NULL);
         // Users of root's table can sign in all the same.
         if (r != 0)
                 log_event(LOG_E_ERROR, "table.unusable", "file=%s reason=%s", path, table_result_text(r));
@@ -195,10 +195,12 @@ static int open_ports(struct life *l, const struct options *o, struct service_fd
 
 // A machine that is not configured yet has a daemon all the same: it makes the table, keeps the ports, and says to whoever
 // asks that no sign-in is possible. A file that is there and wrong is another matter.
-static int load_config(struct config **ret, const struct config_source *source, struct err *err)
+static int load_config(
+        struct config **ret, bool *ret_there, const struct config_source *source, struct err *err)
 {
         int r = config_load(ret, source, err);
 
+        *ret_there = r == 0;
         if (r == -ENOENT && !source->file)
                 r = config_parse(ret, "no file", "", 0, err);
         return r;
@@ -217,12 +219,13 @@ static int start(struct life *l, const struct options *o, struct err *err)
                 .claim_fd = -1};
         cleanup_free char *login_path = NULL, *claim_path = NULL;
         _cleanup_(service_fds_deinit) struct service_fds fds = {0};
+        bool configured = false;
         int r = service_listen_fds(&fds);
 
         if (r == 0)
                 r = service_allow_files(DAEMON_FILES);
         if (r == 0)
-                r = load_config(&l->config, &source, err);
+                r = load_config(&l->config, &configured, &source, err);
         if (r < 0)
                 return r;
         if (asprintf(&login_path, "%s/login.sock", o->run_dir) < 0) {
@@ -243,7 +246,7 @@ static int start(struct life *l, const struct options *o, struct err *err)
         r = open_ports(l, o, &fds, err);
         if (r < 0)
                 return r;
-        set_up_table(o, l->config);
+        set_up_table(o, configured ? l->config : NULL);
         s.loop = l->loop;
         s.http = l->http;
         s.config = l->config;

@@ -45,15 +45,15 @@ int table_setup(const struct ours_paths *paths, const char *group, const struct 
         int r = table_open(&t, paths->table, TABLE_FEDERATED, paths->owners, paths->n_owners);
 
         table_close(&t);
-        if (r != 0 && r != TABLE_E_MISSING)
+        if ((r != 0 && r != TABLE_E_MISSING) || (r == 0 && !c))
                 return r;
         changed = r == TABLE_E_MISSING;
         r = table_edit_begin(&e, paths->table, TABLE_FEDERATED, paths->owners, paths->n_owners, LOCK_WAIT_MS);
-        if (r == 0) {
+        if (r == 0 && c) {
                 changed |= set_age(e, c->signin.max_offline_age_s);
                 r = set_newcomers(e, identity, &changed);
         }
-        if (r == 0)
+        if (r == 0 && c)
                 r = memberships_define(e, c, identity, paths->passwd, group, &changed);
         if (r == 0 && changed)
                 r = table_edit_commit(e);

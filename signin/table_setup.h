@@ -8,6 +8,7 @@
 #include "ours.h"
 
 // A table that is not there is made: it would read as missing, and everybody who is not local would be refused. 0, TABLE_E_*,
-// -errno. identity: of PAM sign-ins; NULL.
+// -errno. c NULL: there is no configuration, and a table that is there keeps what it says (its limits, too). identity: of PAM
+// sign-ins; NULL.
 int table_setup(const struct ours_paths *paths, const char *group, const struct config *c,
         const struct config_identity *identity);

@@ -235,6 +235,28 @@ static void what_is_not_told_gives_nothing(void **state)
         assert_string_equal(after("{}", false), ""); // a sign-in that tells none
 }
 
+// An administrator who puts the configuration aside for a moment does not lift the limit that keeps leavers out.
+static void a_configuration_that_is_gone_loosens_nothing(void **state)
+{
+        struct table_newcomers x;
+        struct table_edit *e;
+
+        (void)state;
+        config_unref(c);
+        c = taken(BASE GROUPS "[signin]\nmax_offline_age = 12h\n");
+        assert_int_equal(set_up_table(), 0);
+        assert_int_equal(table_setup(&paths, group, NULL, NULL), 0);
+        assert_true(strlen(defined()) > 0);
+        e = begin();
+        assert_int_equal(table_edit_max_offline_age(e), 12 * 3600);
+        table_edit_get_newcomers(e, &x);
+        assert_int_equal(x.n, 1);
+        table_edit_free(e);
+        assert_int_equal(unlink(table), 0);
+        assert_int_equal(table_setup(&paths, group, NULL, NULL), 0);
+        assert_int_equal(access(table, F_OK), 0); // without one nobody of another name service gets in
+}
+
 // Root writes into a folder of the daemon's: what a daemon that was taken over puts there is not opened for good (a pipe
 // that nobody reads), not given away and not written to (somebody else's file under a second name).
 static void what_stands_in_the_place_of_the_removed_is_left_alone(void **state)
@@ -301,6 +323,7 @@ int main(void)
                 T(what_is_admitted_stands_in_the_table),
                 T(cve_2025_49012_a_display_name_is_no_id),
                 T(what_is_not_told_gives_nothing),
+                T(a_configuration_that_is_gone_loosens_nothing),
                 T(what_stands_in_the_place_of_the_removed_is_left_alone),
                 T(memory_may_run_out),
         };
