@@ -19,6 +19,7 @@
 #define NOW     INT64_C(1800000000)
 #define SERVICE "org.freedesktop.Notifications"
 #define PATH    "/org/freedesktop/Notifications"
+#define PORTAL  "org.freedesktop.portal.Desktop"
 
 static struct clock_fake clk;
 static struct loop *l;
@@ -83,6 +84,12 @@ static DBusHandlerResult on_call(DBusConnection *c, DBusMessage *m, void *arg)
                 read_notification(m);
                 reply = dbus_message_new_method_return(m);
                 assert_true(dbus_message_append_args(reply, DBUS_TYPE_UINT32, &seen.id, DBUS_TYPE_INVALID));
+        } else if (dbus_message_is_method_call(m, "org.freedesktop.portal.OpenURI", "OpenURI")) {
+                const char *request = "/request";
+
+                reply = dbus_message_new_method_return(m);
+                assert_true(
+                        dbus_message_append_args(reply, DBUS_TYPE_OBJECT_PATH, &request, DBUS_TYPE_INVALID));
         } else if (dbus_message_is_method_call(m, SERVICE, "CloseNotification")) {
                 seen.closed++;
                 return DBUS_HANDLER_RESULT_HANDLED;
@@ -335,6 +342,10 @@ static void only_addresses_of_pages_are_opened_and_somebody_must_do_it(void **st
 {
         (void)state;
         opens("https://login.example/authorize?a=b", false); // no portal, no systemd on this bus
+        assert_int_equal(dbus_bus_request_name(bus_connection(desk), PORTAL, 0, NULL),
+                DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER);
+        opens("https://login.example/authorize?a=$b&c=%20", true);
+        opens("https://login.example/?a=${SECRET}", false); // systemd would put its own environment's there
         opens("file:///etc/passwd", false);
         opens("javascript:alert(1)", false);
         opens("https://login.example/\nX", false);
