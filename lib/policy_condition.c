@@ -218,18 +218,22 @@ static int holds(const struct policy_condition *c, bool variables, const struct 
         return c->negated ? !any : any;
 }
 
+// Who wrote the policy is not who reads this.
 static void explain(const struct policy_condition *c, const struct policy_context *ctx, struct err *why)
 {
         const struct policy_strings *have = policy_context_get(ctx, c->key);
+        const char *value = have ? have->v[0] : "", *wanted = c->values.v[0].source;
+        char key[ERR_MAX], has[61], wants[61];
 
+        err_sanitise(key, sizeof key, c->key, strlen(c->key));
         if (!have)
-                err_set(why, "condition %s on %s does not hold: the request has no such key", c->name,
-                        c->key);
+                err_set(why, "condition %s on %s does not hold: the request has no such key", c->name, key);
         else
                 err_set(why,
-                        "condition %s on %s does not hold: the request has \"%.60s\"%s, the policy says "
-                        "\"%.60s\"%s",
-                        c->name, c->key, have->v[0], have->n > 1 ? ", …" : "", c->values.v[0].source,
+                        "condition %s on %s does not hold: the request has \"%s\"%s, the policy says "
+                        "\"%s\"%s",
+                        c->name, key, err_sanitise(has, sizeof has, value, strlen(value)),
+                        have->n > 1 ? ", …" : "", err_sanitise(wants, sizeof wants, wanted, strlen(wanted)),
                         c->values.n > 1 ? ", …" : "");
 }
 

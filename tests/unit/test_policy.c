@@ -336,6 +336,25 @@ static void refusal_is_explained_by_the_statement_that_came_furthest(void **stat
                 ":sub does not hold: the request has \"bob\", the policy says \"alice\"");
 }
 
+static void what_a_document_says_is_no_order_to_a_terminal(void **state)
+{
+        struct policy_verdict v = evaluate(POLICY_IDENTITY,
+                P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\",\"Condition\":{"
+                  "\"StringEquals\":{\"aws:x\\u001b]0;y\":\"\\u001b[31m\"}}}"),
+                &session, "s3:GetObject", "arn:aws:s3:::b/k", KEYS("aws:x\x1b]0;y", "a\xc2\x9b"));
+
+        (void)state;
+        assert_int_equal(v.decision, POLICY_IMPLICIT_DENY);
+        assert_non_null(strstr(v.why.text, "aws:x?]0;y"));
+        for (const char *s = v.why.text; *s; s++)
+                assert_true((unsigned char)*s >= ' ' && (unsigned char)*s < 0x7f);
+        v = evaluate(POLICY_IDENTITY,
+                P("{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\",\"Condition\":{"
+                  "\"StringEquals\":{\"aws:x\\u001b]0;y\":\"1\"}}}"),
+                &session, "s3:GetObject", "arn:aws:s3:::b/k", NULL);
+        assert_null(strchr(v.why.text, 0x1b));
+}
+
 // ---- actions and resources ----------------------------------------------------------------------------------------
 
 static void action_matches_without_case_and_with_wildcards(void **state)
@@ -628,6 +647,7 @@ int main(void)
                 cmocka_unit_test(explicit_deny_wins_wherever_it_stands),
                 cmocka_unit_test(deny_whose_condition_does_not_hold_denies_nothing),
                 cmocka_unit_test(refusal_is_explained_by_the_statement_that_came_furthest),
+                cmocka_unit_test(what_a_document_says_is_no_order_to_a_terminal),
                 cmocka_unit_test(action_matches_without_case_and_with_wildcards),
                 cmocka_unit_test(not_action_matches_everything_else),
                 cmocka_unit_test(resource_matches_segment_by_segment_with_case),
