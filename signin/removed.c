@@ -45,14 +45,20 @@ int removed_note(const char *path, const struct table_user *u)
         cleanup_fd int fd = open(
                 path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
         int r = fd < 0 ? -errno : 0;
+        off_t end;
 
         if (r == 0)
                 r = buf_printf(&line, "%s\t%s\t%s\t%u\n", u->name, u->issuer, u->subject, u->uid);
         if (r == 0)
                 r = give_to_folder(fd, path);
-        if (r == 0)
-                r = fdio_write(fd, line.p, line.n);
+        if (r < 0)
+                return r;
+        end = lseek(fd, 0, SEEK_END);
+        r = end < 0 ? -errno : fdio_write(fd, line.p, line.n);
         if (r == 0 && fsync(fd) < 0)
+                r = -errno;
+        // Half a line, where the disk is full, would make nonsense of the next one.
+        if (r < 0 && end >= 0 && ftruncate(fd, end) < 0)
                 r = -errno;
         return r;
 }

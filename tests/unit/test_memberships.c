@@ -16,7 +16,9 @@
 #include "removed.h"
 #include "table_setup.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define ISSUER "https://login.example.com"
@@ -282,6 +284,38 @@ static void what_stands_in_the_place_of_the_removed_is_left_alone(void **state)
         assert_int_equal(removed_note(path, &u), 0);
 }
 
+// A disk that is full takes half a line; that must not stand there before the next one.
+static void half_a_line_is_taken_back(void **state)
+{
+        struct table_user u = {.name = "old", .uid = 1900000044, .issuer = ISSUER, .subject = "o"};
+        struct rlimit was, small;
+        struct removed *x = NULL;
+        struct stat st;
+        char path[96];
+        void (*before)(int);
+        int r;
+
+        (void)state;
+        snprintf(path, sizeof path, "%s/removed", dir);
+        assert_int_equal(removed_note(path, &u), 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+        before = signal(SIGXFSZ, SIG_IGN);
+        small = (struct rlimit){.rlim_cur = (rlim_t)st.st_size + 10, .rlim_max = was.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        u.uid++;
+        r = removed_note(path, &u);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+        signal(SIGXFSZ, before);
+        assert_int_equal(r, -EFBIG);
+        u.subject[0] = 'p';
+        assert_int_equal(removed_note(path, &u), 0);
+        assert_int_equal(removed_load(&x, path), 0);
+        u.subject[0] = 'q';
+        assert_true(removed_clash(x, &u, NULL));
+        removed_free(x);
+}
+
 static void memory_may_run_out(void **state)
 {
         struct removed *x = NULL;
@@ -325,6 +359,7 @@ int main(void)
                 T(what_is_not_told_gives_nothing),
                 T(a_configuration_that_is_gone_loosens_nothing),
                 T(what_stands_in_the_place_of_the_removed_is_left_alone),
+                T(half_a_line_is_taken_back),
                 T(memory_may_run_out),
         };
 
