@@ -215,7 +215,8 @@ void gateway_conn_accepted(struct gateway *g, int fd)
         c->fd = fd;
         c->out = BUF_INIT(2 * GATEWAY_OUT_MAX);
         c->since_boot_ms = boot_now(c);
-        c->stranger = !g->owner.admit(g->owner.arg, fd, &c->refusal);
+        // Who is refused takes nobody's place, whoever he is: a sandbox may be this user's.
+        c->stranger = !g->owner.admit(g->owner.arg, fd, &c->refusal) || c->refusal.text[0];
         if (g->n_conns >= GATEWAY_CONNS_MAX || (c->stranger && g->n_strangers >= GATEWAY_STRANGERS_MAX)) {
                 watch_free(c->watch);
                 close(fd);

@@ -424,10 +424,16 @@ def test_a_sandboxed_program_gets_nothing(es, plain, tmp_path):
     info = tmp_path / "info"
     info.write_text("[Application]\nname=org.example.App\nruntime=runtime/org.example.Platform/x86_64/1\n\n[Instance]\ninstance-id=1\n")
     before = len(plain.requests)
-    r = subprocess.run(["bwrap", "--unshare-pid", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc",
-                        "--dev", "/dev", "--ro-bind", str(info), "/.flatpak-info", "--", "/usr/bin/python3", "-c", ASK, es.url],
-                       capture_output=True, text=True, timeout=30, check=False)
+    inside = ["bwrap", "--unshare-pid", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc",
+              "--dev", "/dev", "--ro-bind", str(info), "/.flatpak-info", "--", "/usr/bin/python3", "-c"]
+    r = subprocess.run([*inside, ASK, es.url], capture_output=True, text=True, timeout=30, check=False)
     assert "Flatpak org.example.App is in a sandbox" in r.stdout and len(plain.requests) == before, r
+    # nor does it take the places of those who get something
+    hold = f"import socket, sys\nheld = [socket.create_connection(('127.0.0.1', {es.port})) for _ in range(140)]\nprint(len(held), flush=True)\nsys.stdin.read()"
+    with subprocess.Popen([*inside, hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
+        assert p.stdout.readline() == "140\n"
+        assert es.ask("/alive")[0] == 200
+        p.stdin.close()
 
 
 def test_a_role_ends_with_the_sign_in(make_world, plain):
