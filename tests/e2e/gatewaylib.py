@@ -87,7 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                              b"X-Four: 4\r\n\r\n5\r\nhello\r\n0\r\nX-Trailer: 5\r\n\r\n")
         elif word == "lengths":  # one that readers could take for two
             second = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-            lines = {"two": b"Content-Length: 3\r\nContent-Length: 46", "list": b"Content-Length: 3, 3", "sign": b"Content-Length: +3",
+            lines = {"two": b"Content-Length: 3\r\nContent-Length: %d" % (3 + len(second)), "list": b"Content-Length: 3, 3", "sign": b"Content-Length: +3",
                      "huge": b"Content-Length: 99999999999999999999"}[rest]
             self.wfile.write(b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n\r\nabc" + second)
             self.close_connection = True
