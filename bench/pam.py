@@ -68,4 +68,5 @@ def main():
     print(f"  authenticate + open_session added  {added:9.2f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
