@@ -142,6 +142,13 @@ static int no_verb(const struct cli *cli, const char *name)
         return cmd_fail(cli, OUTCOME_INVALID_REQUEST, &err);
 }
 
+static int run(struct cli *cli, int argc, char *argv[])
+{
+        const struct verb *v = find(argv[0]);
+
+        return v ? v->run(cli, argc, argv) : no_verb(cli, argv[0]);
+}
+
 static int cmd_help(struct cli *cli, int argc, char *argv[])
 {
         char option[] = "--help", *asked[] = {NULL, option, NULL};
@@ -156,12 +163,7 @@ static int cmd_help(struct cli *cli, int argc, char *argv[])
                 return 0;
         }
         asked[0] = argv[optind];
-        return find(asked[0]) ? find(asked[0])->run(cli, 2, asked) : no_verb(cli, asked[0]);
-}
-
-static int run(struct cli *cli, int argc, char *argv[])
-{
-        return find(argv[0]) ? find(argv[0])->run(cli, argc, argv) : no_verb(cli, argv[0]);
+        return run(cli, 2, asked);
 }
 
 // The same program under another name, as a link: docker looks for its helpers by theirs.

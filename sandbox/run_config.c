@@ -46,6 +46,8 @@ static int write_valetkey(const struct world *w, const struct world_role *roles,
                 "# A throw-away world's configuration, as /etc/valetkey/valetkey.conf would be.\n"
                 "[identity sandbox]\ntype = oidc\nissuer = %s/oidc\nclient_id = valetkey\n"
                 "\n# Nobody comes here from afar: --rhost only says so.\n[service *]\nrequire_prior = none\n"
+                "\n# Whoever tries things signs in often.\n[signin]\nmax_starts_per_user = "
+                "1000\nmax_starts_per_rhost = 1000\n"
                 "\n[defaults]\nduration = 1h\nregion = eu-central-1\n",
                 w->base);
         for (size_t i = 0; i < n; i++)
