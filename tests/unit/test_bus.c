@@ -57,12 +57,13 @@ static void on_answer(DBusPendingCall *call, void *arg)
         ((struct world *)arg)->answered++;
 }
 
+// At every turn of the loop: how many those are does not depend on how quick the machine is.
 static void on_tick(void *arg)
 {
         struct world *w = arg;
 
         w->ticks++;
-        timer_arm_in(w->timer, 1);
+        timer_arm_in(w->timer, 0);
 }
 
 static void send_call(
@@ -80,7 +81,9 @@ static void send_call(
 
 static void run_until(struct world *w, const unsigned *what, unsigned count)
 {
-        for (int i = 0; i < 20000 && *what < count; i++)
+        const int64_t end = clock_system.boot_ms(&clock_system) + 30000;
+
+        while (*what < count && clock_system.boot_ms(&clock_system) < end)
                 assert_true(loop_run_once(w->loop, 20) >= 0);
         assert_int_equal(*what, count);
 }
