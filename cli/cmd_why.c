@@ -304,7 +304,7 @@ static int say(const struct work *w, const struct why_reason *r)
         }
         if (w->trust) {
                 puts(_("\nA trust policy that matches:"));
-                if (json_dumpf(w->trust, stdout, JSON_INDENT(2)) < 0)
+                if (json_dumpf(w->trust, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) < 0)
                         return 1;
                 putchar('\n');
         }

@@ -164,7 +164,7 @@ static int say_change(struct buf *out, const struct evaluate_case *e, const stru
                         f->verdict.line);
         if (!statement)
                 return 0;
-        text = json_dumps(statement, 0);
+        text = json_dumps(statement, JSON_ENSURE_ASCII);
         if (!text)
                 return -ENOMEM;
         if (has_levels(o->decided))

@@ -71,6 +71,12 @@ def test_the_one_missing_allow_is_proposed_and_would_do(put):
     assert "proposal" not in answer("--principal", ROLE, "--boundary", boundary)
 
 
+def test_what_is_proposed_is_no_order_to_a_terminal(put):
+    """U+009B is CSI to a terminal that knows eight-bit controls."""
+    r = evaluate("--identity-policy", put("i.json", statement(action="s3:PutObject")), resource="arn:aws:s3:::b\u009b31mx")
+    assert "This statement would be one" in r.stdout and "\u009b" not in r.stdout and "b\\u009B31mx" in r.stdout
+
+
 def test_everything_in_the_way_is_listed(put):
     dev = put("dev.json", statement(), statement("Deny"), statement("Deny", "*"))
     bucket, one, two = put("bucket.json", statement("Deny", Principal="*")), put("one.json", statement(action="ec2:*")), put("two.json", statement("Deny"))
